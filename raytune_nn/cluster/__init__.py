@@ -1,0 +1,1 @@
+"""Where trials run: how many fit, and the connection to Ray."""

@@ -1,0 +1,85 @@
+"""A private Ray on this machine, started for one study and gone with it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+
+from raytune_nn.cluster.resources import Capacity
+from raytune_nn.errors import UnusableError
+
+_ENVIRONMENT = {  # read when ray is imported: nothing may import it before
+    "RAY_AUTH_MODE": "token",  # any client of a Ray cluster can run code
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a slot as here
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they cost the driver four times what all the rest does
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours also knows SIGTERM and the exit code
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the journal is the truth, not Tune's own state
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_THRESHOLD_S": "60",
+}
+
+
+@contextlib.contextmanager
+def local_cluster(capacity: Capacity, verbose: int) -> Iterator[str]:
+    """Starts Ray, yields the folder for its files, and removes both afterwards.
+
+    Raises:
+        UnusableError: Ray does not start.
+    """
+    quiet = verbose < 2
+    folder = tempfile.mkdtemp(prefix="rtnn-")  # short: a socket's path has 107 characters at most
+    os.environ.update(_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(capacity.slots))
+    os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
+    importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting
+    importing.start()
+    try:
+        import ray
+
+        try:
+            ray.init(
+                address="local",
+                num_cpus=max(1, int(capacity.cpus)),
+                num_gpus=int(capacity.gpus),
+                include_dashboard=False,
+                configure_logging=not quiet,
+                log_to_driver=not quiet,
+                logging_level=logging.ERROR if quiet else logging.INFO,
+                _temp_dir=folder,
+            )
+        except Exception as error:
+            raise UnusableError(
+                "a local Ray must start",
+                f"{type(error).__name__}: {error}",
+                "cluster.cpus=1, or see verbose=2",
+            ) from error
+        importing.join()
+        if quiet:
+            logging.getLogger("ray").setLevel(logging.CRITICAL)  # importing ray and tune set it to their own taste
+        yield folder
+    finally:
+        importing.join()
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_token(folder: str) -> str:
+    """A secret of this study's own, which nobody else can read; Ray's own file is open to all users."""
+    path = os.path.join(folder, "token")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(32))
+    return path
+
+
+def _import_tune() -> None:
+    import ray.tune  # noqa: F401

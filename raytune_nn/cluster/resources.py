@@ -1,0 +1,108 @@
+"""How many trials fit on the cluster at once."""
+
+from __future__ import annotations
+
+import glob
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from raytune_nn.config.schema import ClusterConfig, ResourcesConfig
+from raytune_nn.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the study may use, and how many trials of it fit."""
+
+    cpus: float
+    gpus: float
+    slots: int  # trials at once
+
+
+def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacity:
+    """Counts the slots of this machine.
+
+    Raises:
+        ConfigError: A resource is negative or zero, or a single trial does not fit.
+    """
+    if not resources.cpus > 0:
+        raise ConfigError("resources.cpus must be greater than 0", resources.cpus, "resources.cpus=1")
+    if resources.gpus < 0:
+        raise ConfigError("resources.gpus must not be negative", resources.gpus, "resources.gpus=0")
+    if resources.gpus > 1 and resources.gpus != int(resources.gpus):
+        raise ConfigError(
+            "resources.gpus must be a fraction of one GPU or a whole number",
+            resources.gpus,
+            f"resources.gpus={math.ceil(resources.gpus)}",
+        )
+    if resources.workers != 1:
+        raise ConfigError(
+            "resources.workers must be 1: a trial of several workers is not built yet",
+            resources.workers,
+            "resources.workers=1",
+        )
+    if cluster.address is not None:
+        raise ConfigError(
+            "cluster.address must be null: only a private Ray on this machine is built yet",
+            cluster.address,
+            "cluster.address=null",
+        )
+    cpus = float(usable_cpus() if cluster.cpus is None else cluster.cpus)
+    gpus = float(found_gpus() if cluster.gpus is None else cluster.gpus)
+    _check_fits("cpus", resources.cpus, cpus)
+    _check_fits("gpus", resources.gpus, gpus)
+    slots = _times(cpus, resources.cpus)
+    if resources.gpus:
+        slots = min(slots, _times(gpus, resources.gpus))
+    if resources.memory is not None:
+        memory = total_memory()
+        if not 0 < resources.memory <= memory:
+            raise ConfigError(
+                "resources.memory (GiB) must be positive and fit the machine",
+                f"{resources.memory:g} of {memory:.1f} GiB",
+                f"resources.memory={memory / slots:.1f}",
+            )
+        slots = min(slots, _times(memory, resources.memory))
+    return Capacity(cpus, gpus, slots)
+
+
+def usable_cpus() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def found_gpus() -> int:
+    """NVIDIA GPUs that this process may see, without importing torch or Ray."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return len([device for device in visible.split(",") if device.strip() not in ("", "-1")])
+    return len(glob.glob("/proc/driver/nvidia/gpus/*"))
+
+
+def total_memory() -> float:
+    """Memory of this machine, or of the container it is, in GiB."""
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limit = Path(path).read_text().strip()
+        except OSError:
+            continue
+        if limit.isdigit():  # "max": none
+            physical = min(physical, int(limit))
+    return physical / 2**30
+
+
+def _check_fits(name: str, wanted: float, there: float) -> None:
+    if wanted > there:
+        raise ConfigError(
+            f"one trial must fit the cluster: resources.{name} <= cluster.{name}",
+            f"resources.{name}={wanted:g}, cluster.{name}={there:g}",
+            f"resources.{name}={there:g}" if there else f"resources.{name}=0",
+        )
+
+
+def _times(whole: float, part: float) -> int:
+    """How often a part fits; fractions such as 0.1 are not exact in binary."""
+    return int(whole / part + 1e-9)

@@ -1,0 +1,134 @@
+"""From the command line to one checked configuration: Hydra composes, the schema types it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from raytune_nn.config.explain import nearest
+from raytune_nn.config.schema import Config
+from raytune_nn.errors import ConfigError
+
+FROM_DATA = "from_data"  # ${from_data:x} is the data module's attribute x, known once the data are built
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One command's configuration."""
+
+    config: dict[str, Any]  # plain, every key of the schema, interpolations unresolved
+    settings: Config  # the same, typed and resolved
+    overrides: tuple[str, ...] = ()  # as typed, without Hydra's flags
+    choices: Mapping[str, str] = field(default_factory=dict)  # config group -> option
+    arguments: tuple[str, ...] = ()  # the whole command line as typed
+
+
+def conf_dir() -> str:
+    """The folder of the built-in configuration, in a wheel as in a checkout; Hydra's ``config_path``."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "conf"
+    return str(inside if inside.is_dir() else package.parent / "conf")
+
+
+def read_composed(config: DictConfig, arguments: Sequence[str]) -> Composed:
+    """Checks what Hydra composed, inside a Hydra run.
+
+    Args:
+        arguments: The command line as typed.
+
+    Raises:
+        ConfigError: A config dir is missing or hides a built-in, a typed option of an optional group does not exist,
+            or the configuration does not fit the schema.
+    """
+    run = HydraConfig.get()
+    overrides = tuple(run.overrides.task)
+    choices = {group: option for group, option in run.runtime.choices.items() if not group.startswith("hydra")}
+    _check_sources([Path(source.path) for source in run.runtime.config_sources if source.schema == "file"])
+    _check_optional_groups(overrides)
+    return replace(type_config(config), overrides=overrides, choices=choices, arguments=tuple(arguments))
+
+
+def type_config(config: DictConfig | dict[str, Any]) -> Composed:
+    """Merges a configuration into a fresh schema, which refuses unknown keys however they came in.
+
+    Raises:
+        ConfigError: A value is missing, or an interpolation leads nowhere.
+        OmegaConfBaseException: An unknown key or a value of the wrong type; ``config/explain.py`` words it.
+    """
+    OmegaConf.register_new_resolver(FROM_DATA, lambda name: f"<{name} of the data>", replace=True)
+    typed = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), config))
+    missing = sorted(OmegaConf.missing_keys(typed))
+    if missing:
+        raise ConfigError(f"{missing[0]} must have a value", "???", f"{missing[0]}=…")
+    settings = cast(Config, OmegaConf.to_object(typed))
+    plain = cast(dict[str, Any], OmegaConf.to_container(typed, resolve=False, enum_to_str=True))
+    return Composed(plain, settings)
+
+
+def compose_branch(overrides: Sequence[str], group: str, option: str) -> dict[str, Any]:
+    """What a config group composes to under another option, the user's overrides applied; inside a Hydra run.
+
+    Args:
+        overrides: As typed.
+        group: Dotted path of the group, such as ``optimizer``.
+        option: Name of the option.
+
+    Raises:
+        ConfigError: There is no such option, or an override does not fit it; the message names the branch.
+    """
+    name = group.replace(".", "/")
+    kept = [text for text in overrides if text.partition("=")[0].lstrip("+") not in (name, f"override {name}")]
+    config_name = HydraConfig.get().job.config_name or "config"
+    try:
+        composed = hydra.compose(config_name, overrides=[*kept, f"{name}={option}"])
+        tree = OmegaConf.select(composed, group)
+    except Exception as error:
+        raise ConfigError(
+            f"every branch of search_space.{group}.choose must compose, with the overrides typed",
+            f"branch {option}: {str(error).splitlines()[0]}",
+            f"~search_space.{group}.choose.{option}",
+        ) from error
+    return cast(dict[str, Any], OmegaConf.to_container(tree, resolve=False))
+
+
+def _check_sources(folders: Sequence[Path]) -> None:
+    """Hydra only warns of a missing folder, and a built-in silently wins over the user's file of the same name."""
+    built_in = Path(conf_dir())
+    for folder in folders:
+        if not folder.is_dir():
+            raise ConfigError("a config dir must exist", folder, f"mkdir {folder}")
+        if folder == built_in or folder.is_relative_to(Path(hydra.__file__).parent):
+            continue
+        if built_in not in folders[: folders.index(folder)]:
+            continue  # it comes first: its own config.yaml is the primary one
+        for file in sorted(folder.rglob("*.yaml")):
+            relative = file.relative_to(folder)
+            if (built_in / relative).exists():
+                raise ConfigError(
+                    "a config file must not have the name of a built-in one, which would win",
+                    file,
+                    f"mv {file} {file.with_name('my_' + file.name)}",
+                )
+
+
+def _check_optional_groups(overrides: Sequence[str]) -> None:
+    """`optional search_space: ${model}` turns an option that does not exist into nothing; a typed one must exist."""
+    loader = GlobalHydra.instance().config_loader()
+    for text in overrides:
+        key, _, option = text.partition("=")
+        if key.lstrip("+") != "search_space" or not option or option == "null":
+            continue
+        options = loader.get_group_options("search_space")
+        if option not in options:
+            raise ConfigError(
+                "search_space must be one of its options",
+                option,
+                f"search_space={nearest(option, options) or options[0]}  (there are: {', '.join(options)})",
+            )

@@ -1,0 +1,132 @@
+"""Types, meaning and units of every key; the values stand in ``conf/``.
+
+Fields have no defaults on purpose: ``conf/config.yaml`` is the one place where a value is set, and a key that is
+missing there is reported as missing. Groups whose keys belong to somebody else's class (``model``, ``data``, …) are
+plain mappings; their keywords are checked against the class they name (``trial/targets.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+
+class Mode(Enum):
+    """What the command does."""
+
+    run = "run"
+    plan = "plan"
+    report = "report"
+    reproduce = "reproduce"
+
+
+class Resume(Enum):
+    """What to do with a study of this name that exists already."""
+
+    auto = "auto"  # resume an unfinished one, show a finished one
+    never = "never"  # refuse
+    must = "must"  # refuse where there is none
+
+
+class Take(Enum):
+    """Which report is a trial's value."""
+
+    best = "best"
+    last = "last"
+
+
+@dataclass
+class StudyConfig:
+    """Where a study lives and what to do with one that exists."""
+
+    name: str | None = MISSING  # folder under `storage`; null: a timestamp with the choices in it
+    storage: str = MISSING  # folder that holds studies
+    resume: Resume = MISSING
+    trial: str | None = MISSING  # the trial that mode=reproduce repeats; null: the best one
+
+
+@dataclass
+class ObjectiveConfig:
+    """What is optimised."""
+
+    metric: Any = MISSING  # name that the module logs
+    mode: Any = MISSING  # max or min
+    take: Take = MISSING
+
+
+@dataclass
+class BudgetConfig:
+    """What ends a study, whichever comes first; null: no such limit."""
+
+    num_trials: int = MISSING  # trials
+    max_epochs: int = MISSING  # epochs a trial
+    max_hours: float | None = MISSING  # wall hours of the study
+    max_gpu_hours: float | None = MISSING  # hours x GPUs, summed over trials
+    target: float | None = MISSING  # objective value that is good enough
+
+
+@dataclass
+class ResourcesConfig:
+    """What one worker of a trial occupies."""
+
+    cpus: float = MISSING  # cores; threads follow them
+    gpus: float = MISSING  # a fraction packs several trials on one GPU
+    memory: float | None = MISSING  # GiB; null: not accounted for
+    workers: int = MISSING  # workers a trial
+
+
+@dataclass
+class ClusterConfig:
+    """The cluster as a whole; null: whatever is found."""
+
+    cpus: float | None = MISSING  # cores that the study may use
+    gpus: float | None = MISSING
+    address: str | None = MISSING  # null: a private one on this machine
+
+
+@dataclass
+class FailuresConfig:
+    """What happens when a trial fails."""
+
+    max_retries: int = MISSING  # times that a trial is tried again after an exception or a lost process
+
+
+@dataclass
+class SecurityConfig:
+    """Exceptions from the rule that a `_target_` must be of its group's kind."""
+
+    allow_targets: list[str] = MISSING  # full dotted names
+
+
+@dataclass
+class SearchConfig:
+    """How trials are proposed and cut short."""
+
+    searcher: dict[str, Any] = MISSING
+    scheduler: dict[str, Any] = MISSING
+
+
+@dataclass
+class Config:
+    """The root: an unknown key is refused."""
+
+    mode: Mode = MISSING
+    seed: int = MISSING  # initial weights, shuffling and sampling
+    verbose: int = MISSING  # 0 the result only, 1 progress, 2 the libraries' own output
+    study: StudyConfig = MISSING
+    objective: ObjectiveConfig = MISSING
+    budget: BudgetConfig = MISSING
+    resources: ResourcesConfig = MISSING
+    cluster: ClusterConfig = MISSING
+    failures: FailuresConfig = MISSING
+    security: SecurityConfig = MISSING
+    model: dict[str, Any] = MISSING
+    data: dict[str, Any] = MISSING
+    optimizer: dict[str, Any] = MISSING
+    lr_scheduler: dict[str, Any] = MISSING
+    trainer: dict[str, Any] = MISSING
+    search: SearchConfig | None = None  # set by +search=…; null: a single training
+    search_space: dict[str, Any] = MISSING

@@ -1,0 +1,35 @@
+"""What a command does: one short file a mode."""
+
+from __future__ import annotations
+
+from raytune_nn.config.compose import Composed
+from raytune_nn.config.schema import Mode
+
+
+def run_mode(composed: Composed) -> None:
+    """Runs the mode that the configuration asks for.
+
+    Raises:
+        RaytuneError: Whatever the user has to know; its exit code is the command's.
+    """
+    mode = composed.settings.mode
+    if mode is Mode.plan:
+        from raytune_nn.modes.plan import plan
+
+        plan(composed)
+    elif mode is Mode.report:
+        from raytune_nn.modes.report import report
+
+        report(composed)
+    elif mode is Mode.reproduce:
+        from raytune_nn.modes.reproduce import reproduce
+
+        reproduce(composed)
+    elif composed.settings.search is None:
+        from raytune_nn.modes.train import train
+
+        train(composed)
+    else:
+        from raytune_nn.modes.search import search
+
+        search(composed)

@@ -1,0 +1,32 @@
+"""The last words of a study: the winner and what to type next, or what went wrong."""
+
+from __future__ import annotations
+
+from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
+from raytune_nn.report.tables import commands, failures, winner
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.study.session import StudyPlan
+
+
+def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault: RaytuneError | None = None) -> None:
+    """Prints how a study ended.
+
+    Raises:
+        RaytuneError: It ended otherwise than well; the exit code follows.
+    """
+    resume, others = commands(folder, plan.command)
+    if fault is not None:
+        raise fault
+    if record.counts["failed"]:
+        print(failures(record, folder))
+    if record.status == "interrupted":
+        raise InterruptedStudyError("the study was interrupted; what it had is kept", fix=resume)
+    if record.best is None:
+        raise NoSuccessfulTrialError(
+            "a study needs one trial that ends with a finite value",
+            f"{len(record.trials)} trials: {record.counts['failed']} failed, {record.counts['diverged']} diverged",
+            f"read the tracebacks in {folder.journal}",
+        )
+    print(winner(record, folder))
+    print(others)

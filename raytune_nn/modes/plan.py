@@ -1,0 +1,57 @@
+"""Checks a command to the end and says what it would do; starts nothing and creates nothing."""
+
+from __future__ import annotations
+
+from raytune_nn.config.compose import Composed
+from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.modes.preflight import Checked, preflight
+from raytune_nn.space.space import Space
+from raytune_nn.trial.targets import TargetCheck
+
+
+def plan(composed: Composed) -> None:
+    """Runs both stages of preflight and prints the plan.
+
+    Raises:
+        ConfigError: The first rule that is broken.
+    """
+    checked = preflight(composed)
+    check = TargetCheck(checked.to_check, composed.settings.security.allow_targets)
+    check.wait()
+    print(describe(checked))
+
+
+def describe(checked: Checked) -> str:
+    """The plan as text: trials, epochs, rungs, slots and the space."""
+    study, settings, capacity = checked.plan, checked.plan.settings, checked.capacity
+    rungs = study.scheduler.rungs
+    direction = "highest" if study.objective.maximise else "lowest"
+    epochs = study.num_trials * settings.budget.max_epochs
+    rows = [
+        ("study", f"{checked.folder.path}{' (exists: resumes)' if checked.exists else ''}"),
+        ("objective", f"{study.objective.metric}, {direction} {settings.objective.take.value} report counts"),
+        ("trials", str(study.num_trials)),
+        ("epochs", f"{settings.budget.max_epochs} a trial, at most {epochs} in all"),
+        ("rungs", ", ".join(map(str, rungs)) if rungs else "none"),
+        ("scheduler", study.scheduler.describe()),
+        ("slots", f"{capacity.slots} trials at once, each {_amounts(settings.resources)}"),
+    ]
+    lines = [f"{name:<10} {value}" for name, value in rows]
+    return "\n".join([*lines, *_space_lines(study.space)])
+
+
+def _amounts(resources: ResourcesConfig) -> str:
+    parts = [f"{resources.cpus:g} CPUs", f"{resources.gpus:g} GPUs"]
+    return " and ".join(parts if resources.gpus else parts[:1])
+
+
+def _space_lines(space: Space) -> list[str]:
+    if space.is_empty:
+        return ["space      none: a single training"]
+    size = space.size()
+    head = f"space      {'a continuum' if size is None else f'{size} points'}"
+    lines = []
+    for path, domain, chosen in space.paths():
+        condition = "".join(f"  if {group}={option}" for group, option in chosen.items())
+        lines.append(f"  {path:<28} {domain}{condition}")
+    return [head, *lines]

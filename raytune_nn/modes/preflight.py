@@ -1,0 +1,144 @@
+"""Preflight: everything that can be known to be wrong before a trial starts, found before anything is created.
+
+Stage A is here and imports no library of the user's: keys, space, objective, budget, resources, storage. Stage B
+imports what the configuration names; it is `trial/targets.py` in a process of its own.
+"""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from raytune_nn.cluster.resources import Capacity, plan_capacity
+from raytune_nn.config.compose import Composed, compose_branch, type_config
+from raytune_nn.config.objective import read_objective
+from raytune_nn.errors import ConfigError
+from raytune_nn.search.none import NoScheduler
+from raytune_nn.search.random import RandomSearcher
+from raytune_nn.search.scheduler import Scheduler
+from raytune_nn.search.searcher import Searcher
+from raytune_nn.space.check import check_space
+from raytune_nn.space.merge import merge_params
+from raytune_nn.space.parse import parse_space
+from raytune_nn.space.space import Space
+from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
+from raytune_nn.study.budget import check_budget
+from raytune_nn.study.resume import check_resume
+from raytune_nn.study.session import StudyPlan
+from raytune_nn.trial.build import instantiate
+from raytune_nn.trial.targets import check_place
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A command that passed stage A, ready to run."""
+
+    plan: StudyPlan
+    folder: StudyFolder
+    exists: bool  # the study stands in its folder already, and may be resumed
+    capacity: Capacity
+    to_check: list[dict[str, Any]]  # configurations for stage B
+
+
+def preflight(composed: Composed) -> Checked:
+    """Stage A.
+
+    Raises:
+        ConfigError: The first rule that is broken.
+    """
+    settings = composed.settings
+    objective = read_objective(settings.objective)
+    check_budget(settings.budget)
+    if settings.verbose not in (0, 1, 2):
+        raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
+    if settings.failures.max_retries < 0:
+        raise ConfigError(
+            "failures.max_retries must not be negative",
+            settings.failures.max_retries,
+            "failures.max_retries=0",
+        )
+    searcher_node, scheduler = _search(composed)
+    space, branches = _space(composed) if settings.search else (Space(), {})
+    capacity = plan_capacity(settings.cluster, settings.resources)
+    folder = locate_study(settings.study.storage, settings.study.name or _default_name(composed))
+    check_storage(settings.study.storage)
+    exists = check_resume(folder, settings, composed.config)
+    plan = StudyPlan(
+        settings=settings,
+        config=composed.config,
+        branches=branches,
+        space=space,
+        objective=objective,
+        searcher=_searcher(searcher_node, space, settings.seed),
+        scheduler=scheduler,
+        num_trials=settings.budget.num_trials if settings.search else 1,
+        command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
+    )
+    variants = [_resolved(tree) for tree in _variants(composed.config, branches, space)]
+    return Checked(plan, folder, exists, capacity, variants)
+
+
+def _search(composed: Composed) -> tuple[Mapping[str, Any], Scheduler]:
+    """The searcher's node and the scheduler, which checks its own arguments; without a search, those of one trial."""
+    search = composed.settings.search
+    if search is None:
+        return {}, NoScheduler()
+    tree = {"search": {"searcher": search.searcher, "scheduler": search.scheduler}}
+    for place in ("search.searcher", "search.scheduler"):
+        check_place(tree, place, composed.settings.security.allow_targets)
+    return search.searcher, instantiate(search.scheduler)
+
+
+def _searcher(node: Mapping[str, Any], space: Space, seed: int) -> Searcher:
+    searcher: Searcher = instantiate(node, space=space, seed=seed) if node else RandomSearcher(space, seed)
+    return searcher
+
+
+def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any]]]]:
+    """The space, and what each option of each chosen group composes to."""
+    space = parse_space(composed.settings.search_space)
+    branches: dict[str, dict[str, dict[str, Any]]] = {}
+    for path, domain, _ in space.paths():
+        if space_chooses(space, path):
+            options = {option: compose_branch(composed.overrides, path, option) for option in domain.corners()}
+            branches.setdefault(path, {}).update(options)
+    check_space(space, composed.config, branches)
+    return space, branches
+
+
+def space_chooses(space: Space, path: str) -> bool:
+    """Whether a path is a config group that is chosen, at any depth."""
+    return path in space.choices or any(
+        space_chooses(branch, path) for group in space.choices.values() for branch in group.branches.values()
+    )
+
+
+def _variants(config: Mapping[str, Any], branches: Mapping[str, Any], space: Space) -> Iterator[dict[str, Any]]:
+    """The base configuration, and one for each option that changes what is built there."""
+    yield dict(config)
+    for path, domain, chosen in space.paths():
+        if path in branches or path.endswith("._target_"):
+            for option in domain.corners():
+                yield merge_params(config, branches, {**chosen, path: option})
+
+
+def _resolved(config: dict[str, Any]) -> dict[str, Any]:
+    """With interpolations resolved where they can be; what comes from the data stays a mark."""
+    composed = type_config(config)
+    resolved: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
+        OmegaConf.create(composed.config), resolve=True
+    )
+    return resolved
+
+
+def _default_name(composed: Composed) -> str:
+    """A time stamp and the choices, so that a bare command always starts a study of its own."""
+    choices = composed.choices
+    parts = [choices.get("search", "train"), choices.get("model", ""), choices.get("data", "")]
+    words = [part.replace("/", "-") for part in parts if part]
+    return "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])

@@ -1,0 +1,98 @@
+"""Trains a trial of a study again and compares every metric of every report."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from raytune_nn.config.compose import Composed, type_config
+from raytune_nn.errors import ConfigError, NotReproducedError
+from raytune_nn.modes.existing import open_existing
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import read_journal
+from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.study.resume import stored_config
+from raytune_nn.trial.targets import check_targets
+from raytune_nn.trial.task import Report, StudyContext, TrialTask
+
+Metrics = Mapping[str, float]
+
+
+def reproduce(composed: Composed) -> None:
+    """Repeats ``study.trial``, or the best, in this process; the study itself is not touched.
+
+    Raises:
+        ConfigError: There is no such study or trial.
+        NotReproducedError: A metric differs; the message names the first.
+    """
+    folder, record = open_existing(composed)
+    trial = _chosen(composed, record)
+    recorded = _reports(folder, trial)
+    repeated = _train_again(folder, record, trial, len(recorded))
+    for epoch, (before, now) in enumerate(zip(recorded, repeated, strict=False), start=1):
+        difference = first_difference(before, now)
+        if difference:
+            raise NotReproducedError(
+                f"trial {trial.id} must give the metrics that it gave", f"report {epoch}: {difference}"
+            )
+    if len(repeated) < len(recorded):
+        raise NotReproducedError(
+            f"trial {trial.id} must make its {len(recorded)} reports again", f"it made {len(repeated)}"
+        )
+    print(f"reproduced: trial {trial.id}, {len(recorded)} reports, every metric equal to the last bit")
+
+
+def first_difference(before: Metrics, now: Metrics) -> str:
+    """The first metric that differs between two reports, in words; empty where none does. NaN equals NaN."""
+    for name in dict.fromkeys([*before, *now]):
+        old, new = before.get(name), now.get(name)
+        both_nan = old is not None and new is not None and math.isnan(old) and math.isnan(new)
+        if old != new and not both_nan:
+            return f"{name} was {old!r}, is {new!r}"
+    return ""
+
+
+def _chosen(composed: Composed, record: StudyRecord) -> TrialRecord:
+    wanted = composed.settings.study.trial
+    trial = record.best if wanted is None else record.trials.get(wanted)
+    if trial is None:
+        known = f"trials 0 to {len(record.trials) - 1}" if record.trials else "no trial"
+        raise ConfigError("study.trial must be a trial of the study", f"{wanted}; it has {known}", "study.trial=0")
+    return trial
+
+
+def _reports(folder: StudyFolder, trial: TrialRecord) -> list[Metrics]:
+    """The metrics of the trial's last attempt, report by report."""
+    reports: list[Metrics] = []
+    for event in read_journal(folder.journal):
+        if event.get("trial") == trial.id and event["type"] == "started":
+            reports = []
+        elif event.get("trial") == trial.id and event["type"] == "reported":
+            reports.append(event["metrics"])
+    return reports
+
+
+def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, count: int) -> list[Metrics]:
+    """The same training, in a folder of its own, as far as the trial came."""
+    from raytune_nn.trial.build import locate_all
+    from raytune_nn.trial.fit import run_trial
+    from raytune_nn.trial.isolation import Isolation
+
+    config: dict[str, Any] = stored_config(folder)
+    settings = type_config(config).settings
+    branches = record.study.get("branches", {})
+    check_targets(config, settings.security.allow_targets)
+    locate_all(config, branches)
+    reports: list[Metrics] = []
+
+    def send(report: Report) -> bool:
+        reports.append(report.metrics)
+        return len(reports) < count
+
+    with tempfile.TemporaryDirectory(prefix="rtnn-") as scratch:
+        context = StudyContext(config, branches, record.objective, scratch, None)
+        isolation = Isolation(threads=max(1, int(settings.resources.cpus)))
+        run_trial(context, TrialTask(trial.id, trial.params, None), isolation, send)
+    return reports

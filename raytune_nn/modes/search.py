@@ -1,0 +1,50 @@
+"""A study: many trials on a cluster, from the first check to the winner."""
+
+from __future__ import annotations
+
+from raytune_nn.cluster.connect import local_cluster
+from raytune_nn.config.compose import Composed
+from raytune_nn.modes.ending import show_ending
+from raytune_nn.modes.preflight import Checked, preflight
+from raytune_nn.report.live import LiveView
+from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.interrupt import interruptible
+from raytune_nn.study.resume import is_finished
+from raytune_nn.study.session import open_study, read_record
+from raytune_nn.trial.targets import TargetCheck
+
+
+def search(composed: Composed) -> None:
+    """Checks, starts a cluster, runs the study, and shows who won.
+
+    Raises:
+        RaytuneError: Bad configuration, a study without a successful trial, or an interruption.
+    """
+    checked = preflight(composed)
+    plan, folder = checked.plan, checked.folder
+    if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
+        show_ending(plan, folder, record)
+        return
+    with LiveView(plan.settings, plan.num_trials) as view:
+        conductor = _run(checked, view)
+    show_ending(plan, folder, conductor.record, conductor.fault)
+
+
+def _run(checked: Checked, view: LiveView) -> Conductor:
+    """The target check and the start of the cluster take seconds each, and run side by side."""
+    plan, settings = checked.plan, checked.plan.settings
+    check = TargetCheck(checked.to_check, settings.security.allow_targets)
+    try:
+        with local_cluster(checked.capacity, settings.verbose) as scratch:
+            check.wait()
+            from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
+
+            with (
+                open_study(plan, checked.folder, view.heard) as conductor,
+                interruptible(conductor) as interrupted,
+            ):
+                run_study(conductor, plan.context(checked.folder), settings.resources, scratch, view.refresh)
+                conductor.close(interrupted.is_set())
+            return conductor
+    finally:
+        check.cancel()

@@ -1,0 +1,134 @@
+"""What a running study shows: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from raytune_nn.config.schema import Config
+from raytune_nn.report.tables import format_value
+from raytune_nn.store.journal import Event
+from raytune_nn.store.record import StudyRecord, TrialRecord
+
+REFRESH_SECONDS = 0.25
+LINE_SECONDS = 10.0  # between plain lines, but for a new best
+SHOWN_RUNNING, SHOWN_BEST = 8, 5
+
+
+class LiveView:
+    """Shows a study while it runs; enter it before the slow start, so that the wait is explained.
+
+    Args:
+        settings: ``verbose`` 0 shows nothing, 2 shows plain lines that do not fight with the libraries' own output.
+        num_trials: How many trials the progress bar stands for.
+    """
+
+    def __init__(self, settings: Config, num_trials: int, console: Console | None = None) -> None:
+        self._settings, self._num_trials = settings, num_trials
+        self._console = console or Console(file=sys.stdout)
+        self._record: StudyRecord | None = None
+        self._best: list[TrialRecord] = []
+        self._running: dict[str, TrialRecord] = {}
+        self._shown = 0.0
+        self._best_id: str | None = None
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total}"),
+            TextColumn("trials"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            console=self._console,
+        )  # fmt: skip
+        self._task = self._bar.add_task("starting", total=num_trials)
+        self._live: Live | None = None
+
+    def __enter__(self) -> LiveView:
+        if self._settings.verbose == 1 and self._console.is_terminal:
+            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+            self._draw()
+        elif self._settings.verbose:
+            self._console.print("starting", highlight=False)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def heard(self, event: Event, record: StudyRecord) -> None:
+        """Takes an event in; draws now and then."""
+        self._record = record
+        trial = record.trials.get(event.get("trial", ""))
+        if trial is not None:
+            self._note(event["type"], trial, record)
+        if event["type"] == "ended" and self._live is None and self._settings.verbose:
+            self._line(record)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draws the terminal's table if the last drawing is old enough."""
+        if self._live is not None and time.monotonic() - self._shown > REFRESH_SECONDS:
+            self._draw()
+
+    def _note(self, kind: str, trial: TrialRecord, record: StudyRecord) -> None:
+        """Keeps the running and the best few by hand: no look at all trials per event."""
+        if kind == "started":
+            self._running[trial.id] = trial
+        elif kind in ("ended", "retried"):
+            self._running.pop(trial.id, None)
+            if trial.successful:
+                score = record.final_score
+                self._best = sorted([*self._best, trial], key=lambda t: -(score(t) or 0.0))[:SHOWN_BEST]
+
+    def _line(self, record: StudyRecord) -> None:
+        """One line for a new best, and one every few seconds."""
+        best = record.best
+        new_best = best is not None and best.id != self._best_id
+        if not new_best and time.monotonic() - self._shown < LINE_SECONDS:
+            return
+        self._shown, self._best_id = time.monotonic(), best.id if best else None
+        done = sum(record.counts[state] for state in ("complete", "stopped", "diverged", "failed"))
+        text = f"{record.wall_seconds:7.1f} s  {done}/{self._num_trials} trials"
+        if best is not None:
+            text += f"  best {record.objective.metric} = {best.value:.6g} (trial {best.id})"
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _draw(self) -> None:
+        if self._live is None:
+            return
+        self._shown = time.monotonic()
+        self._live.update(Group(self._table(), self._bar) if self._record else self._bar, refresh=True)
+
+    def _table(self) -> Table:
+        record = self._record
+        table = Table(box=None, pad_edge=False)
+        if record is None:
+            return table
+        for column in ("", "trial", record.objective.metric, "epoch", "parameters"):
+            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        running = list(self._running.values())
+        for title, trials in (("running", running[:SHOWN_RUNNING]), ("best", self._best)):
+            for index, trial in enumerate(trials):
+                table.add_row(
+                    title if index == 0 else "",
+                    *self._row(trial),
+                    style="bold" if title == "best" and index == 0 else "",
+                )
+        if len(running) > SHOWN_RUNNING:
+            table.add_row("", "", "", "", f"and {len(running) - SHOWN_RUNNING} more running")
+        ended = sum(record.counts[state] for state in ("complete", "stopped", "diverged", "failed"))
+        epochs = self._settings.budget.max_epochs
+        part = sum(min(1.0, trial.epochs / epochs) for trial in running)
+        state = "searching" if self._num_trials > 1 else "training"
+        self._bar.update(self._task, completed=ended + part, description=state)
+        return table
+
+    def _row(self, trial: TrialRecord) -> tuple[str, str, str, str]:
+        value = "" if trial.value is None else f"{trial.value:.5g}"
+        params = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in trial.params.items())
+        return trial.id, value, f"{trial.epochs}/{self._settings.budget.max_epochs}", params

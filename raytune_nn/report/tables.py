@@ -1,0 +1,98 @@
+"""The texts at the end of a study: winner, table of trials, failures by cause, and what to type next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections import defaultdict
+
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.record import StudyRecord, TrialRecord
+
+SHOWN_TRIALS = 10
+
+
+def winner(record: StudyRecord, folder: StudyFolder) -> str:
+    """The best trial: its value, its parameters, and what the study took."""
+    best = record.best
+    if best is None:
+        return "no trial has a value"
+    lines = [f"\nbest  trial {best.id}: {record.objective.metric} = {best.value:.6g} at epoch {best.value_epoch}"]
+    lines += [f"      {path} = {format_value(value)}" for path, value in best.params.items()]
+    states = ", ".join(f"{record.counts[state]} {state}" for state in record.counts if record.counts[state])
+    count = f"{len(record.trials)} trial{'s' if len(record.trials) != 1 else ''}"
+    took = f"{record.epochs} epochs, {record.wall_seconds:.1f} s"
+    lines.append(f"\n{count} ({states}), {took}{f'; ended since {record.reason}' if record.reason else ''}")
+    if folder.best.is_dir():
+        lines.append(f"model in {_short(folder.best)}")
+    return "\n".join(lines)
+
+
+def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
+    """What to type next: the command that resumes the study, and the others as a text.
+
+    Args:
+        command: What was typed to begin it.
+    """
+    place = [f"study.storage={_short(folder.path.parent)}", f"study.name={folder.name}"]
+    dropped = ("study.name=", "study.storage=", "study.resume=", "study.trial=", "mode=")
+    typed = [word for word in shlex.split(command) if not word.startswith(dropped)]
+    resume = shlex.join([*typed, *place])
+    rows = [
+        ("resume", resume),
+        ("reproduce", shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *place])),
+        ("tensorboard", f"tensorboard --logdir {shlex.quote(_short(folder.tensorboard))}"),
+    ]
+    return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])
+
+
+def trials_table(record: StudyRecord) -> str:
+    """The best trials, a line each, best first."""
+    ranked = rank(record)[:SHOWN_TRIALS]
+    lines = [f"{'trial':>6}  {'state':<10}{record.objective.metric:>14}{'epochs':>8}{'seconds':>9}  parameters"]
+    for trial in ranked:
+        value = "" if trial.value is None else f"{trial.value:.6g}"
+        shown = " ".join(f"{path}={format_value(item)}" for path, item in trial.params.items())
+        lines.append(f"{trial.id:>6}  {trial.state:<10}{value:>14}{trial.epochs:>8}{trial.seconds:>9.1f}  {shown}")
+    if len(record.trials) > len(ranked):
+        lines.append(f"… and {len(record.trials) - len(ranked)} more in trials.csv")
+    return "\n".join(lines)
+
+
+def rank(record: StudyRecord) -> list[TrialRecord]:
+    """All trials, those with a value first, the best of them at the top."""
+    objective = record.objective
+
+    def key(trial: TrialRecord) -> tuple[bool, float]:
+        has_value = trial.value is not None and trial.state != "failed"
+        return (
+            not has_value,
+            -objective.score(trial.value) if has_value and trial.value is not None else 0.0,
+        )
+
+    return sorted(record.trials.values(), key=key)
+
+
+def failures(record: StudyRecord, folder: StudyFolder) -> str:
+    """What went wrong, grouped by cause, with the whole traceback of the first trial of each."""
+    causes: dict[str, list[TrialRecord]] = defaultdict(list)
+    for trial in record.trials.values():
+        if trial.state == "failed":
+            causes[trial.reason].append(trial)
+    lines = ["\nwhat went wrong"]
+    for cause, trials in sorted(causes.items(), key=lambda item: -len(item[1])):
+        ids = ", ".join(trial.id for trial in trials[:5]) + (", …" if len(trials) > 5 else "")
+        lines.append(f"  {len(trials)} times: {cause}  (trials {ids})")
+        lines += [f"    {line}" for line in trials[0].error.strip().splitlines()[-12:]]
+    return "\n".join(lines)
+
+
+def format_value(value: object) -> str:
+    """A parameter as a person reads it."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _short(path: os.PathLike[str]) -> str:
+    """Relative to here where that is shorter."""
+    relative = os.path.relpath(path)
+    return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)

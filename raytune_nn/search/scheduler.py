@@ -1,0 +1,73 @@
+"""What a scheduler is: it is told reports, and answers continue, pause or stop; nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Decision(StrEnum):
+    """What becomes of a trial after a report."""
+
+    CONTINUE = "continue"
+    PAUSE = "pause"  # it gives its slot back, and goes on once `Scheduler.next_to_run` names it
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A decision, and for the reader of the journal why it was taken (empty: nothing worth saying)."""
+
+    decision: Decision
+    reason: str = ""
+
+
+GO_ON = Verdict(Decision.CONTINUE)
+
+
+class Scheduler(ABC):
+    """Decides from the reports of all trials which of them go on.
+
+    What a scheduler knows comes from its calls alone, so a study resumes by repeating them to a fresh object:
+    the same calls in the same order get the same answers. Calls of `next_to_run` that name no trial, and
+    reports given twice, may be left out. After STOP, a trial makes no new report.
+    """
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The steps, in epochs trained, at which trials are compared: ascending; empty if there are none."""
+        return ()
+
+    @property
+    @abstractmethod
+    def decision_steps(self) -> frozenset[int] | None:
+        """The steps, in epochs trained, that may be answered with other than CONTINUE; None: any.
+
+        Elsewhere a trial may train on without waiting for its verdict. A trial that makes no report at such a
+        step may get the decision at its first report after it.
+        """
+
+    @abstractmethod
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        """Take in one report and decide about its trial.
+
+        A second report of the same trial and step, as a restarted trial makes it, changes nothing, whatever
+        its score; where nothing came between, it gets the verdict of the first.
+
+        Args:
+            trial: The trial's id.
+            step: Epochs trained so far, from 1.
+            score: The objective at this step: finite, and higher is better (the caller turns the sign).
+        """
+
+    def on_end(self, trial: str) -> None:  # noqa: B027  most algorithms need not know
+        """Take in that the trial will report no more, whatever the reason."""
+
+    def next_to_run(self) -> str | None:
+        """Name a paused trial that now goes on, for a slot that is free; None: there is none."""
+        return None
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One line for the plan: what it does to trials, and when."""

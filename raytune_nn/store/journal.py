@@ -1,0 +1,125 @@
+"""The journal: what happened in a study, in order, one checksummed line an event.
+
+A line is ``<crc32 of the JSON, 8 hex digits> <JSON>\\n``. Each driver appends to a segment of its own
+(``journal/00000.jsonl``, ``00001.jsonl``, …), so that a line torn by a killed driver is always the last of its segment:
+it is dropped and counted. Any other damage means that the disk changed what was written, and is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from raytune_nn.errors import UnusableError
+
+Event = dict[str, Any]  # always has "type" and "time" (seconds since the epoch)
+
+SYNC_SECONDS = 0.2  # a power cut can cost at most this much; a killed driver costs nothing
+
+
+class Journal:
+    """Appends events to a new segment of the journal in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{len(_segments(folder)):05d}.jsonl"
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
+        try:
+            self._file = os.open(self.path, flags, 0o644)
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        self._dirty = False
+        self._synced = time.monotonic()
+
+    def append(self, type: str, **fields: Any) -> Event:
+        """Writes one event and returns it; it survives the death of this process once this returns.
+
+        Raises:
+            UnusableError: The line could not be written (disk full, gone, read-only).
+        """
+        event = {"type": type, "time": time.time(), **fields}
+        try:
+            os.write(self._file, _encode(event))
+        except OSError as error:
+            raise _unusable(self.path, error) from error
+        self._dirty = True
+        return event
+
+    def sync(self, force: bool = False) -> None:
+        """Puts what was appended on the disk itself, at most every ``SYNC_SECONDS`` unless forced."""
+        if self._dirty and (force or time.monotonic() - self._synced > SYNC_SECONDS):
+            try:
+                os.fsync(self._file)
+            except OSError as error:
+                raise _unusable(self.path, error) from error
+            self._dirty, self._synced = False, time.monotonic()
+
+    def close(self) -> None:
+        """Syncs and closes; nothing can be appended afterwards."""
+        try:
+            self.sync(force=True)
+        finally:
+            os.close(self._file)
+
+
+def read_journal(folder: Path) -> Iterator[Event]:
+    """All events of a journal, oldest first; a torn last line of a segment is skipped.
+
+    Raises:
+        UnusableError: A line in the middle is damaged; the message names segment and byte.
+    """
+    for segment in _segments(folder):
+        lines = segment.read_bytes().split(b"\n")
+        offset = 0
+        for number, line in enumerate(lines):
+            event = _decode(line)
+            if event is not None:
+                yield event
+            elif not _is_tail(lines, number):
+                raise UnusableError(
+                    "the journal must be as it was written, and this line is not",
+                    f"{segment}, byte {offset}: {line[:60]!r}",
+                    "restore the file from a backup, or start under another study.name",
+                )
+            offset += len(line) + 1
+
+
+def torn_lines(folder: Path) -> int:
+    """How many segments end in a line that a killed driver left half written."""
+    return sum(not segment.read_bytes().endswith(b"\n") for segment in _segments(folder) if segment.stat().st_size)
+
+
+def _segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*.jsonl"))
+
+
+def _encode(event: Event) -> bytes:
+    body = json.dumps(event, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(body), body)
+
+
+def _decode(line: bytes) -> Event | None:
+    """The event of a line, or None where its checksum does not fit."""
+    checksum, _, body = line.partition(b" ")
+    if len(checksum) != 8 or checksum != b"%08x" % zlib.crc32(body):
+        return None
+    event: Event = json.loads(body)
+    return event
+
+
+def _is_tail(lines: list[bytes], number: int) -> bool:
+    """Whether nothing follows: what comes after the last newline is empty, or torn."""
+    return number == len(lines) - 1
+
+
+def _unusable(path: Path, error: OSError) -> UnusableError:
+    return UnusableError(
+        "the study's folder must stay writable",
+        f"{path}: {error.strerror}",
+        "free the disk, then run the same command",
+    )

@@ -1,0 +1,45 @@
+"""One driver a study: a lock on a file of its folder, held by the process and gone with it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from pathlib import Path
+
+from raytune_nn.errors import UnusableError
+
+
+class Lease:
+    """Holds a study folder until ``release``, or the end of this process, however it comes.
+
+    Raises:
+        UnusableError: Another driver holds it; the message says who, and since when.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / ".lease").open("a+")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            who = self._file.read().strip() or "a driver that has just begun"
+            self._file.close()
+            raise UnusableError(
+                "one driver at a time may run a study", f"{folder} is held by {who}", "study.name=another"
+            ) from None
+        self._file.truncate(0)
+        holder = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        }
+        self._file.write(json.dumps(holder))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Lets the next driver in."""
+        self._file.truncate(0)
+        self._file.close()

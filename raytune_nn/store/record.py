@@ -1,0 +1,169 @@
+"""The record of a study: its journal folded into one small object.
+
+The driver folds each event as it writes it; resume, results and report fold the same events from disk. A finished
+trial keeps a few numbers, not its reports, so that the record of 10,000 trials stays small.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from raytune_nn.config.objective import Objective
+from raytune_nn.config.schema import Take
+from raytune_nn.store.journal import Event
+
+ENDED = ("complete", "stopped", "diverged", "failed")
+
+
+@dataclass
+class TrialRecord:
+    """What is known of one trial."""
+
+    id: str
+    params: dict[str, Any]  # dotted path -> sampled value
+    state: str = "waiting"  # waiting, running, or one of ENDED
+    epochs: int = 0
+    seconds: float = 0.0  # spent training, all attempts
+    value: float | None = None  # the objective by `objective.take`
+    value_epoch: int | None = None  # the epoch that reported it
+    metrics: dict[str, float] = field(default_factory=dict)  # all metrics of that report
+    checkpoint: str | None = None  # folder name under checkpoints/, once one was written
+    retries: int = 0
+    reason: str = ""  # why it was stopped or failed; of a failure the traceback's last line
+    error: str = ""  # traceback of a failure
+    _earlier_seconds: float = 0.0  # of attempts before this one
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will report no more."""
+        return self.state in ENDED
+
+    @property
+    def successful(self) -> bool:
+        """Whether it may be the best."""
+        return self.value is not None and self.state in ("complete", "stopped")
+
+
+class StudyRecord:
+    """All trials of a study, the best of them, and how long it took."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.trials: dict[str, TrialRecord] = {}
+        self.study: Event = {}  # the first event: configuration, space, versions, command
+        self.status = "running"
+        self.reason = ""  # why the study ended before its last trial
+        self.wall_seconds = 0.0
+        self.counts: Counter[str] = Counter()  # trials by state
+        self.epochs = 0  # trained, all trials
+        self.busy_seconds = 0.0  # sum of the trials' seconds
+        self._session_started = 0.0
+        self._earlier_wall = 0.0
+        self._best: str | None = None
+
+    @classmethod
+    def fold(cls, objective: Objective, events: Iterable[Event]) -> StudyRecord:
+        """The record after all of these events."""
+        record = cls(objective)
+        for event in events:
+            record.apply(event)
+        return record
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best successful trial; among equals the one that ended first."""
+        return self.trials[self._best] if self._best is not None else None
+
+    def score(self, metrics: Mapping[str, float]) -> float | None:
+        """The objective in a report, higher for better; None where it is missing or not finite."""
+        value = self.objective.value(metrics)
+        return None if value is None or not math.isfinite(value) else self.objective.score(value)
+
+    def final_score(self, trial: TrialRecord) -> float | None:
+        """A trial's value, higher for better; None where it has none."""
+        return None if trial.value is None else self.objective.score(trial.value)
+
+    def apply(self, event: Event) -> None:
+        """Takes one event in; constant time, whatever the number of trials."""
+        handler = _HANDLERS.get(event["type"])
+        if handler is not None:
+            handler(self, event)
+        if self._session_started:
+            self.wall_seconds = self._earlier_wall + event["time"] - self._session_started
+
+    def _opened(self, event: Event) -> None:
+        self.study = self.study or event
+        self.status, self.reason = "running", ""
+        self._earlier_wall, self._session_started = self.wall_seconds, event["time"]
+        for trial in self.trials.values():
+            if not trial.ended:  # its driver died; it starts again
+                self._move(trial, "waiting")
+
+    def _suggested(self, event: Event) -> None:
+        trial = TrialRecord(event["trial"], event["params"])
+        self.trials[trial.id] = trial
+        self.counts[trial.state] += 1
+
+    def _started(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        self._move(trial, "running")
+        trial._earlier_seconds = trial.seconds
+        trial.value, trial.value_epoch, trial.metrics = None, None, {}
+        trial.epochs = 0
+
+    def _reported(self, event: Event) -> None:
+        trial, metrics = self.trials[event["trial"]], event["metrics"]
+        self.epochs += max(0, event["epoch"] - trial.epochs)
+        trial.epochs = max(trial.epochs, event["epoch"])
+        seconds = trial._earlier_seconds + event["seconds"]
+        self.busy_seconds += seconds - trial.seconds
+        trial.seconds = seconds
+        value = self.objective.value(metrics)
+        if value is None:
+            return
+        if self.objective.take is Take.last or self.objective.better(value, trial.value):
+            trial.value, trial.value_epoch, trial.metrics = value, event["epoch"], metrics
+
+    def _checkpointed(self, event: Event) -> None:
+        self.trials[event["trial"]].checkpoint = event["folder"]
+
+    def _retried(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        trial.retries += 1
+        trial.error = event["error"]
+        self._move(trial, "waiting")
+
+    def _ended(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        trial.reason, trial.error = event.get("reason", ""), event.get("error", "")
+        self._move(trial, event["state"])
+        if trial.state == "diverged":
+            trial.value, trial.value_epoch = None, None
+        best = self.best
+        value = trial.value if trial.successful else None
+        if value is not None and self.objective.better(value, best.value if best else None):
+            self._best = trial.id
+
+    def _closed(self, event: Event) -> None:
+        self.status, self.reason = event["status"], event.get("reason", "")
+
+    def _move(self, trial: TrialRecord, state: str) -> None:
+        self.counts[trial.state] -= 1
+        self.counts[state] += 1
+        trial.state = state
+
+
+_HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {
+    "opened": StudyRecord._opened,
+    "suggested": StudyRecord._suggested,
+    "started": StudyRecord._started,
+    "reported": StudyRecord._reported,
+    "checkpointed": StudyRecord._checkpointed,
+    "retried": StudyRecord._retried,
+    "ended": StudyRecord._ended,
+    "closed": StudyRecord._closed,
+}

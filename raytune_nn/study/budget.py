@@ -1,0 +1,58 @@
+"""What ends a study before its last trial."""
+
+from __future__ import annotations
+
+import time
+
+from raytune_nn.config.objective import Objective
+from raytune_nn.config.schema import BudgetConfig
+from raytune_nn.errors import ConfigError
+from raytune_nn.store.record import StudyRecord
+
+
+class Budget:
+    """The limits of a study beside its number of trials.
+
+    Args:
+        gpus: GPUs that one trial holds, for ``max_gpu_hours``.
+    """
+
+    def __init__(self, config: BudgetConfig, objective: Objective, gpus: float) -> None:
+        self._config, self._objective, self._gpus = config, objective, gpus
+        self._started = time.monotonic()
+        self._earlier_wall: float | None = None
+
+    def spent(self, record: StudyRecord) -> str:
+        """Why the study must end now; empty while it may go on.
+
+        Wall hours run on between events, so this session's are read from the clock and earlier ones from the record.
+        """
+        if self._earlier_wall is None:
+            self._earlier_wall = record.wall_seconds
+        config = self._config
+        wall = self._earlier_wall + time.monotonic() - self._started
+        if config.max_hours is not None and wall >= config.max_hours * 3600:
+            return f"budget.max_hours={config.max_hours:g} is spent"
+        gpu_hours = record.busy_seconds * self._gpus / 3600
+        if config.max_gpu_hours is not None and gpu_hours >= config.max_gpu_hours:
+            return f"budget.max_gpu_hours={config.max_gpu_hours:g} is spent"
+        return ""
+
+    def reaches_target(self, value: float) -> str:
+        """Why a value ends the study; empty where it does not."""
+        target = self._config.target
+        if target is None or not self._objective.score(value) >= self._objective.score(target):
+            return ""
+        return f"budget.target={target:g} is reached: {value:.6g}"
+
+
+def check_budget(config: BudgetConfig) -> None:
+    """Whether every limit can be kept.
+
+    Raises:
+        ConfigError: A limit that is not positive.
+    """
+    for key in ("num_trials", "max_epochs", "max_hours", "max_gpu_hours"):
+        value = getattr(config, key)
+        if value is not None and not value > 0:
+            raise ConfigError(f"budget.{key} must be greater than 0", value, f"budget.{key}=1")

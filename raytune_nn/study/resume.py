@@ -1,0 +1,107 @@
+"""A study that exists already: whether this command may go on with it, and how it gets back to where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from raytune_nn.config.schema import Config, Resume
+from raytune_nn.errors import ConfigError, StudyMismatchError
+from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
+from raytune_nn.search.searcher import Searcher
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import Event
+from raytune_nn.store.record import StudyRecord
+
+# What may differ between two commands on the same study.
+CHANGEABLE = ("budget.num_trials", "budget.max_hours", "cluster", "verbose", "mode", "study")
+
+
+def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any]) -> bool:
+    """Whether a study stands here that this command goes on with.
+
+    Raises:
+        ConfigError: ``study.resume`` forbids what is found.
+        StudyMismatchError: The study was made from another configuration; the message lists the differences.
+    """
+    resume, name = settings.study.resume, folder.name
+    exists = folder.exists and folder.status() != "invalid"
+    if exists and resume is Resume.never:
+        raise ConfigError("study.resume=never wants a name that is free", f"{folder.path} exists", "study.name=another")
+    if not exists:
+        if resume is Resume.must:
+            raise ConfigError(
+                "study.resume=must wants a study that exists",
+                f"no study in {folder.path}",
+                "study.resume=auto",
+            )
+        return False
+    lines = list(differences(stored_config(folder), config))
+    if lines:
+        raise StudyMismatchError(
+            f"study {name} exists and was made from another configuration",
+            "\n         ".join(["", *lines]).rstrip(),
+            "the same overrides, or another study.name",
+        )
+    return True
+
+
+def stored_config(folder: StudyFolder) -> dict[str, Any]:
+    """The configuration of an existing study.
+
+    Raises:
+        ConfigError: There is no study in the folder.
+    """
+    if not folder.exists or not folder.config.is_file():
+        raise ConfigError("there must be a study of this name", folder.path, "study.name=… study.storage=…")
+    config: dict[str, Any] = yaml.safe_load(folder.config.read_text())
+    return config
+
+
+def differences(stored: Mapping[str, Any], now: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """One line a key that differs and may not, as ``path: stored -> now``."""
+    for key in dict.fromkeys([*stored, *now]):
+        path = f"{above}{key}"
+        if path in CHANGEABLE:
+            continue
+        before, after = stored.get(key), now.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from differences(before, after, f"{path}.")
+        elif before != after or (key in stored) != (key in now):
+            yield f"{path}: {before!r} -> {after!r}"
+
+
+def is_finished(record: StudyRecord, settings: Config) -> bool:
+    """Whether nothing is left to do under these settings, which may ask for more than the study was made with."""
+    if record.status not in ("complete", "failed") or not all(trial.ended for trial in record.trials.values()):
+        return False
+    if record.reason.startswith("budget.max_hours"):
+        limit = settings.budget.max_hours
+        return limit is not None and record.wall_seconds >= limit * 3600
+    return bool(record.reason) or len(record.trials) >= settings.budget.num_trials
+
+
+def replay(
+    events: Iterable[Event], record: StudyRecord, searcher: Searcher, scheduler: Scheduler
+) -> dict[str, Verdict]:
+    """Tells searcher and scheduler what happened, so that they go on as if never interrupted.
+
+    Returns:
+        The verdicts on trials that were to be stopped when the driver died, and were not.
+    """
+    pending: dict[str, Verdict] = {}
+    for event in events:
+        if event["type"] == "reported":
+            score = record.score(event["metrics"])
+            if score is not None:
+                verdict = scheduler.on_report(event["trial"], event["epoch"], score)
+                if verdict.decision is Decision.STOP:
+                    pending[event["trial"]] = verdict
+        elif event["type"] == "ended":
+            trial = record.trials[event["trial"]]
+            scheduler.on_end(trial.id)
+            searcher.on_end(trial.id, trial.params, record.final_score(trial))
+            pending.pop(trial.id, None)
+    return pending

@@ -1,0 +1,129 @@
+"""One driver's time with a study: opens the folder, keeps what is derived up to date, closes it whatever happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from raytune_nn.config.objective import Objective
+from raytune_nn.config.schema import Config
+from raytune_nn.search.scheduler import Scheduler
+from raytune_nn.search.searcher import Searcher
+from raytune_nn.space.space import Space
+from raytune_nn.store.checkpoints import Retention
+from raytune_nn.store.folder import StudyFolder, write_json, write_yaml
+from raytune_nn.store.journal import Event, Journal, read_journal
+from raytune_nn.store.lease import Lease
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.study.budget import Budget
+from raytune_nn.study.conductor import Conductor, Listener
+from raytune_nn.study.results import summary, versions, write_results
+from raytune_nn.study.resume import replay
+from raytune_nn.trial.task import StudyContext
+
+SUMMARY_SECONDS = 10.0  # how old summary.json may be while a study runs
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """Everything a study is made of, checked."""
+
+    settings: Config
+    config: dict[str, Any]  # plain, interpolations unresolved
+    branches: dict[str, dict[str, dict[str, Any]]]
+    space: Space
+    objective: Objective
+    searcher: Searcher
+    scheduler: Scheduler
+    num_trials: int
+    command: str  # what was typed
+
+    def context(self, folder: StudyFolder) -> StudyContext:
+        """What the slots need to know."""
+        steps = self.scheduler.decision_steps
+        waits_at = None if steps is None else tuple(sorted(steps))
+        return StudyContext(self.config, self.branches, self.objective, str(folder.path), waits_at)
+
+
+@contextmanager
+def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iterator[Conductor]:
+    """Creates or reopens a study and yields its conductor, with searcher and scheduler where the journal left them.
+
+    The caller runs the trials and calls ``Conductor.close``; leaving this block writes the results. Left by an
+    exception, the study counts as interrupted.
+
+    Raises:
+        UnusableError: The folder cannot be written, or another driver holds it.
+    """
+    folder.create()
+    lease = Lease(folder.path)
+    try:
+        events = list(read_journal(folder.journal))
+        record = StudyRecord.fold(plan.objective, events)
+        pending = replay(events, record, plan.searcher, plan.scheduler)
+        journal = Journal(folder.journal)
+        try:
+            _write_opened(plan, folder, record, journal)
+            keeper = _Keeper(folder, record, listener)
+            conductor = _conductor(plan, record, journal, keeper)
+            for id, verdict in pending.items():
+                conductor.stop(record.trials[id], record.trials[id].epochs, verdict)
+            try:
+                yield conductor
+            finally:
+                if record.status == "running":  # an error on the way: what is there can be resumed
+                    conductor.close(interrupted=True)
+                write_results(folder, record)
+        finally:
+            journal.close()
+    finally:
+        lease.release()
+
+
+def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, listener: Listener) -> Conductor:
+    settings = plan.settings
+    return Conductor(
+        record,
+        journal,
+        plan.searcher,
+        plan.scheduler,
+        Budget(settings.budget, plan.objective, settings.resources.gpus),
+        plan.num_trials,
+        settings.failures.max_retries,
+        listener,
+    )
+
+
+def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal) -> None:
+    if not record.study:
+        write_yaml(folder.config, plan.config)
+        write_yaml(folder.space, plan.space.to_mapping())
+    record.apply(
+        journal.append("opened", name=folder.name, command=plan.command, versions=versions(), branches=plan.branches)
+    )
+    write_json(folder.summary, summary(record))
+
+
+class _Keeper:
+    """Hears every event: drops checkpoints that lost, refreshes the summary, and passes the event on."""
+
+    def __init__(self, folder: StudyFolder, record: StudyRecord, listener: Listener) -> None:
+        self._folder, self._listener = folder, listener
+        self._retention = Retention(folder.checkpoints, record)
+        self._written = time.monotonic()
+
+    def __call__(self, event: Event, record: StudyRecord) -> None:
+        if event["type"] == "ended":
+            self._retention.trial_ended(record.trials[event["trial"]], record)
+        if time.monotonic() - self._written > SUMMARY_SECONDS:
+            write_json(self._folder.summary, summary(record))
+            self._written = time.monotonic()
+        self._listener(event, record)
+
+
+def read_record(folder: StudyFolder, objective: Objective) -> StudyRecord:
+    """The record of an existing study, as its journal has it."""
+    return StudyRecord.fold(objective, read_journal(folder.journal))

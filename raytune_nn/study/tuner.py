@@ -1,0 +1,146 @@
+"""The one adapter between a study and Ray Tune: Tune runs trials in actors, the conductor decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ray import tune
+from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory, RunConfig, Stopper, TuneConfig, Tuner
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
+
+from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.study.conductor import Conductor
+from raytune_nn.trial.task import StudyContext
+from raytune_nn.trial.trainable import TrialActor
+
+Refresh = Callable[[], None]
+
+
+def run_study(
+    conductor: Conductor, context: StudyContext, resources: ResourcesConfig, scratch: str, refresh: Refresh
+) -> None:
+    """Runs all trials of a study on the connected cluster.
+
+    Args:
+        conductor: Decides, and writes the journal.
+        context: What every slot needs to know.
+        resources: What one trial holds.
+        scratch: Folder for Tune's own files, which nobody reads.
+        refresh: Called a few times a second.
+    """
+    trainable = tune.with_parameters(TrialActor, study=context)
+    tuner = Tuner(
+        tune.with_resources(trainable, _placement(resources)),
+        tune_config=TuneConfig(
+            num_samples=-1,  # until the conductor says that it is finished
+            search_alg=_Feed(conductor),
+            scheduler=_Verdicts(conductor),
+            reuse_actors=True,
+        ),
+        run_config=RunConfig(
+            name="tune",
+            storage_path=scratch,
+            verbose=0,
+            callbacks=[_Events(conductor, refresh)],
+            stop=_Ending(conductor),
+            checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # a trial writes its own, where worth it
+        ),
+    )
+    tuner.fit()
+
+
+def _placement(resources: ResourcesConfig) -> PlacementGroupFactory:
+    bundle = {"CPU": resources.cpus, "GPU": resources.gpus}
+    if resources.memory is not None:
+        bundle["memory"] = resources.memory * 2**30
+    return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
+
+
+class _OfDriver:
+    """Has the conductor, and pickles without it: Tune saves its parts for a restore that the journal replaces."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        super().__init__()
+        self._conductor = conductor
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _Feed(_OfDriver, Searcher):
+    """Hands the conductor's tasks to Tune as configurations."""
+
+    def suggest(self, trial_id: str) -> Any:
+        task = self._conductor.next_task()
+        if task is not None:
+            return asdict(task)
+        return Searcher.FINISHED if self._conductor.finished else None
+
+    def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
+        """Nothing: the conductor hears of it by the trial's last result."""
+
+    def set_search_properties(self, metric: Any, mode: Any, config: Any, **spec: Any) -> bool:
+        return True
+
+
+class _Verdicts(_OfDriver, TrialScheduler):
+    """Answers Tune's results with the conductor's decisions."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        id = trial.config["id"]
+        for report in result["reports"]:
+            if not self._conductor.reported(id, report):
+                return TrialScheduler.STOP
+        if result["ended"]:
+            self._conductor.ended(id, result["error"])
+            return TrialScheduler.STOP
+        return TrialScheduler.CONTINUE
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        pass
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """The process of the trial is gone: its own exceptions arrive as results."""
+        error = trial.get_error()
+        self._conductor.ended(trial.config["id"], str(error) or "the trial's process died")
+
+    def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
+        pass
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        pass
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        return None  # Tune starts pending trials in their order by itself
+
+    def debug_string(self) -> str:
+        return ""
+
+
+class _Events(_OfDriver, Callback):
+    """What Tune tells besides results."""
+
+    def __init__(self, conductor: Conductor, refresh: Refresh) -> None:
+        super().__init__(conductor)
+        self._refresh = refresh
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._conductor.started(trial.config["id"])
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        self._conductor.tick()
+        self._refresh()
+
+
+class _Ending(_OfDriver, Stopper):
+    """Ends the whole experiment once the conductor wants to."""
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return bool(self._conductor.ending)

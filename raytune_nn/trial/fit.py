@@ -1,0 +1,92 @@
+"""The body of a trial: merge, seed, build, fit. The same code runs in a slot and in a single training."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from raytune_nn.config.objective import Objective
+from raytune_nn.config.schema import Take
+from raytune_nn.space.merge import merge_params
+from raytune_nn.trial.build import build_trial
+from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.reporter import Reporter
+from raytune_nn.trial.task import Report, StudyContext, TrialTask
+from raytune_nn.trial.tensorboard import TrialLogger
+
+
+def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: Callable[[Report], bool]) -> None:
+    """Trains one trial to its end, or until told to stop.
+
+    Args:
+        study: What all trials share.
+        task: This trial's sampled values.
+        isolation: Restored first, so that earlier trials of this process cannot be felt.
+        send: Takes each report and answers whether to go on.
+
+    Raises:
+        Exception: Whatever the user's code raises.
+    """
+    config = merge_params(study.config, study.branches, task.params)
+    isolation.restore(config["seed"])
+    quieten(config["verbose"])
+    folder = Path(study.folder)
+    shutil.rmtree(folder / "tb" / task.id, ignore_errors=True)  # an earlier attempt's points
+    logger = TrialLogger(folder / "tb" / task.id, task.id, task.params, study.objective.metric)
+    tracker = _Tracker(study.objective, send, logger)
+    failed = True
+    try:
+        reporter = Reporter(tracker, study.objective)
+        built = build_trial(
+            config,
+            logger=logger,
+            callbacks=[reporter],
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=config["verbose"] > 1,
+        )
+        standalone = {**built.config, **_STANDALONE}
+        reporter.checkpointer = Checkpointer(
+            folder / "checkpoints" / task.id, standalone, study.objective, task.best_value
+        )
+        built.trainer.fit(built.model, datamodule=built.data)
+        failed = tracker.value is None or not math.isfinite(tracker.value)
+    finally:
+        logger.close(tracker.value, failed)
+
+
+# What turns a trial's configuration into that of a single training, ready to be run again by itself.
+_STANDALONE: dict[str, Any] = {"search": None, "search_space": {}, "mode": "run"}
+
+
+def quieten(verbose: int) -> None:
+    """Silences Lightning's own log and advice, unless the libraries' output was asked for."""
+    if verbose > 1:
+        return
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning_utilities"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for module in ("pytorch_lightning", "lightning", "torchmetrics"):
+        warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
+
+
+class _Tracker:
+    """Keeps the trial's value while reports pass through, for the last line of its TensorBoard run."""
+
+    def __init__(self, objective: Objective, send: Callable[[Report], bool], logger: TrialLogger) -> None:
+        self._objective, self._send, self._logger = objective, send, logger
+        self.value: float | None = None
+
+    def __call__(self, report: Report) -> bool:
+        value = self._objective.value(report.metrics)
+        if value is not None:
+            take_last = self._objective.take is Take.last or not math.isfinite(value)
+            if take_last or self._objective.better(value, self.value):
+                self.value = value
+        self._logger.flush()  # the process may end while it waits for the answer
+        return self._send(report)

@@ -1,0 +1,124 @@
+"""Keeps one trial from changing the next on a slot that runs many.
+
+A slot imports its libraries once and trains trial after trial. What a trial can leave behind (torch's global settings,
+the environment, the working directory, random states, globals of the user's modules) is put back before each.
+"""
+
+from __future__ import annotations
+
+import copy
+import gc
+import logging
+import os
+import random
+import sys
+import sysconfig
+import warnings
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+_PLAIN = (bool, int, float, str, bytes, type(None), list, dict, set, tuple)
+_LIBRARIES = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+_OURS = __name__.partition(".")[0]
+
+_SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [  # (read, write) of what torch keeps globally
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (lambda: torch.backends.cudnn.benchmark, lambda on: setattr(torch.backends.cudnn, "benchmark", on)),
+    (
+        lambda: torch.backends.cudnn.deterministic,
+        lambda on: setattr(torch.backends.cudnn, "deterministic", on),
+    ),
+    (os.getcwd, os.chdir),
+    (lambda: logging.getLogger().level, lambda level: logging.getLogger().setLevel(level)),
+]
+
+
+class Isolation:
+    """The state of this process before its first trial; ``restore`` brings it back.
+
+    Args:
+        threads: CPU threads that a trial may use.
+
+    Take it once the user's modules are imported: their globals are part of it.
+    """
+
+    def __init__(self, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self._settings = [(write, read()) for read, write in _SETTINGS]
+        self._environment = dict(os.environ)
+        self._path = list(sys.path)
+        self._filters = list(warnings.filters)
+        self._globals = [(owner, _plain_values(owner)) for owner in _users_namespaces()]
+        gc.collect()
+        gc.freeze()  # what the libraries brought stays, so that collecting between trials takes no time
+
+    def restore(self, seed: int) -> None:
+        """Puts everything back and seeds all generators.
+
+        Args:
+            seed: The trial's seed, for python, numpy and torch.
+        """
+        for write, value in self._settings:
+            write(value)
+        if os.environ != self._environment:
+            os.environ.clear()
+            os.environ.update(self._environment)
+        sys.path[:] = self._path
+        warnings.filters[:] = self._filters  # type: ignore[index]
+        for owner, values in self._globals:
+            _put_back(owner, values)
+        gc.collect()  # trainer, model and loaders refer to each other in rings
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+
+
+def _users_namespaces() -> Iterator[ModuleType | type]:
+    """Modules that are neither Python's, nor installed packages', nor ours, and the classes defined in them."""
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if path is None or path.startswith(_LIBRARIES) or name.partition(".")[0] in (_OURS, "__main__"):
+            continue
+        yield module
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == name:
+                yield value
+
+
+def _plain_values(owner: ModuleType | type) -> dict[str, Any]:
+    return {
+        name: copy.deepcopy(value)
+        for name, value in vars(owner).items()
+        if not name.startswith("__") and type(value) in _PLAIN and _is_plain(value)
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value consists of plain data only, at every depth."""
+    if isinstance(value, dict):
+        return all(_is_plain(item) for pair in value.items() for item in pair)
+    if isinstance(value, (list, set, tuple)):
+        return all(_is_plain(item) for item in value)
+    return type(value) in _PLAIN
+
+
+def _put_back(owner: ModuleType | type, values: dict[str, Any]) -> None:
+    """Containers are restored in place, since other modules may hold the same object."""
+    for name, saved in values.items():
+        current = vars(owner).get(name)
+        if type(current) is not type(saved) or not isinstance(saved, (list, dict, set)):
+            setattr(owner, name, saved if not isinstance(saved, (list, dict, set)) else copy.deepcopy(saved))
+        elif isinstance(current, list):
+            current[:] = copy.deepcopy(saved)
+        elif isinstance(current, (dict, set)) and current != saved:
+            current.clear()
+            current.update(copy.deepcopy(saved))

@@ -1,0 +1,249 @@
+"""Preflight, stage B: every `_target_` imports, is of the kind its place asks for, and accepts its keywords.
+
+Importing the user's modules, torch and Lightning takes seconds, so this runs in a process of its own while the driver
+starts the cluster: ``python -m raytune_nn.trial.targets`` reads a request as JSON and answers with the first rule
+that is broken.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from raytune_nn.errors import ConfigError, RaytuneError
+from raytune_nn.trial.build import RESERVED, locate
+
+# The kind of each place that a configuration is built at, and the keywords that our code adds there.
+KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "model": ("pytorch_lightning.LightningModule", ()),
+    "data": ("pytorch_lightning.LightningDataModule", ()),
+    "optimizer": ("torch.optim.Optimizer", ("params",)),
+    "lr_scheduler.scheduler": ("torch.optim.lr_scheduler.LRScheduler", ("optimizer",)),
+    "trainer": (
+        "pytorch_lightning.Trainer",
+        ("logger", "callbacks", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"),
+    ),
+    "search.searcher": ("raytune_nn.search.searcher.Searcher", ("space", "seed")),
+    "search.scheduler": ("raytune_nn.search.scheduler.Scheduler", ()),
+}
+# What may stand deeper inside any of them.
+PARTS = (
+    "torch.nn.Module",
+    "torch.optim.Optimizer",
+    "torch.optim.lr_scheduler.LRScheduler",
+    "torch.utils.data.Dataset",
+    "torch.utils.data.Sampler",
+    "pytorch_lightning.LightningDataModule",
+    "pytorch_lightning.Callback",
+    "pytorch_lightning.strategies.Strategy",
+    "pytorch_lightning.profilers.Profiler",
+)
+
+
+class TargetCheck:
+    """The check, running in another process beside the caller.
+
+    Args:
+        configs: Configurations to check, interpolations resolved where their values matter.
+        allowed: Targets that need not be of their place's kind (``security.allow_targets``).
+    """
+
+    def __init__(self, configs: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._request = json.dumps({"configs": list(configs), "allowed": list(allowed)})
+        if self._process.stdin is not None:
+            self._process.stdin.write(self._request)
+            self._process.stdin.close()
+            self._process.stdin = None
+
+    def wait(self) -> None:
+        """Blocks until the check is done.
+
+        Raises:
+            ConfigError: The first rule that is broken.
+        """
+        output, errors = self._process.communicate()
+        lines = output.strip().splitlines()  # the user's modules may print on import
+        if self._process.returncode != 0 or not lines:
+            raise ConfigError(
+                "the modules named by `_target_` must import without ending the process",
+                f"exit code {self._process.returncode}: {errors.strip()[-2000:]}",
+                "mend the module",
+            )
+        answer = json.loads(lines[-1])
+        if answer is not None:
+            raise ConfigError(**answer)
+
+    def cancel(self) -> None:
+        """Ends the check; nothing happens if it is done."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
+
+
+def check_targets(config: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Checks one configuration in this process.
+
+    Raises:
+        ConfigError: The first rule that is broken.
+    """
+    allowed = frozenset(allowed)
+    for place in KINDS:
+        check_place(config, place, allowed)
+    _check_optimizer(config)
+
+
+def check_place(config: Mapping[str, Any], place: str, allowed: Iterable[str]) -> None:
+    """Checks what one place of a configuration builds, at every depth.
+
+    Args:
+        place: A key of ``KINDS``.
+
+    Raises:
+        ConfigError: The first rule that is broken.
+    """
+    kind, extras = KINDS[place]
+    node = _node_at(config, place)
+    if node is None:
+        return
+    for path, inner in _target_nodes(node, place):
+        outermost = path == place
+        target = _import(path, inner["_target_"])
+        if inner["_target_"] not in allowed:
+            _check_kind(path, target, inner["_target_"], (kind,) if outermost else PARTS)
+        _check_keywords(path, target, inner, extras if outermost else ())
+
+
+def _node_at(config: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
+    """The target node at a place; None where nothing is configured there."""
+    node: Any = config
+    for part in place.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    if node is None or (place == "optimizer" and node.get("_target_") is None):
+        return None
+    if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
+        raise ConfigError(
+            f"{place} must name its class by _target_",
+            node,
+            f"{place}._target_=<a {_short(KINDS[place][0])}>",
+        )
+    return node
+
+
+def _target_nodes(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _target_nodes(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _target_nodes(value, f"{path}.{index}")
+
+
+def _import(path: str, name: object) -> Any:
+    if not isinstance(name, str):
+        raise ConfigError(f"{path}._target_ must be a dotted name", name, f"{path}._target_=package.module.Class")
+    try:
+        return locate(name)
+    except Exception as error:  # a user's module can raise anything while it is imported
+        raise ConfigError(
+            f"{path}._target_ must be importable",
+            f"{name} ({type(error).__name__}: {error})",
+            f"{path}._target_=package.module.Class, from the folder that holds the package",
+        ) from error
+
+
+def _check_kind(path: str, target: Any, name: str, wanted: Sequence[str]) -> None:
+    kinds: tuple[Any, ...] = tuple(locate(kind) for kind in wanted)
+    if isinstance(target, type) and issubclass(target, kinds):
+        return
+    kind = _short(wanted[0]) if len(wanted) == 1 else "class of torch or Lightning, or derived from one"
+    what = "a class" if isinstance(target, type) else f"a {type(target).__name__}"
+    if isinstance(target, type) and any(base.__module__.startswith("lightning.") for base in target.__mro__):
+        what += " of `lightning`; import it from pytorch_lightning"
+    raise ConfigError(
+        f"{path}._target_ must be a {kind}",
+        f"{name}, {what}",
+        f"{path}._target_=<a {kind}>, or, if you trust it, 'security.allow_targets=[{name}]'",
+    )
+
+
+def _check_keywords(path: str, target: Any, node: Mapping[str, Any], extras: Sequence[str]) -> None:
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:  # written in C, without a signature
+        return
+    given = [key for key in node if key not in RESERVED]
+    for key in given:
+        if key in extras:
+            raise ConfigError(f"{path}.{key} is set by the tuner itself", node[key], f"~{path}.{key}")
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    named = [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    for key in given:
+        if key not in named and not takes_any:
+            near = difflib.get_close_matches(key, named, n=1)
+            raise ConfigError(
+                f"{path}.{key} must be a keyword of {node['_target_']}",
+                f"{key}; it takes {', '.join(named) or 'none'}",
+                f"{path}.{near[0]}={node[key]}" if near else f"~{path}.{key}",
+            )
+    if node.get("_partial_") or node.get("_args_"):
+        return
+    for parameter in parameters.values():
+        if parameter.name in named and parameter.default is parameter.empty and parameter.name not in {*given, *extras}:
+            raise ConfigError(
+                f"{path} must give {parameter.name!r}, which {node['_target_']} needs",
+                None,
+                f"+{path}.{parameter.name}=…",
+            )
+
+
+def _check_optimizer(config: Mapping[str, Any]) -> None:
+    """``optimizer=from_model`` needs a model that makes its own, and then its own schedule as well."""
+    if config["optimizer"].get("_target_") is not None:
+        return
+    model, base = locate(config["model"]["_target_"]), locate("pytorch_lightning.LightningModule")
+    if getattr(model, "configure_optimizers", None) is base.configure_optimizers:  # type: ignore[attr-defined]
+        raise ConfigError(
+            "optimizer=from_model needs a model with configure_optimizers of its own",
+            config["model"]["_target_"],
+            "optimizer=adamw",
+        )
+    if config["lr_scheduler"].get("scheduler"):
+        raise ConfigError(
+            "with optimizer=from_model the schedule is the model's own too",
+            config["lr_scheduler"]["scheduler"].get("_target_"),
+            "lr_scheduler=none",
+        )
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _answer() -> None:
+    request = json.load(sys.stdin)
+    answer = None
+    try:
+        for config in request["configs"]:
+            check_targets(config, request["allowed"])
+    except RaytuneError as error:
+        found = None if error.found is None else str(error.found)
+        answer = {"rule": error.rule, "found": found, "fix": error.fix}
+    print("\n" + json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    _answer()

@@ -1,0 +1,101 @@
+"""One TensorBoard run a trial: its scalars, its sampled parameters, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric.loggers.logger import rank_zero_experiment
+from lightning_utilities.core.rank_zero import rank_zero_only
+from pytorch_lightning.loggers.logger import Logger
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard.summary import hparams
+
+
+class TrialLogger(Logger):
+    """Writes to ``folder``; the module's own ``save_hyperparameters`` is not logged, only what was sampled.
+
+    Args:
+        folder: ``tb/<trial>``.
+        trial: The trial's id, shown as the run's name.
+        params: Dotted path -> sampled value.
+        objective: The metric that stands beside them in the HParams table.
+    """
+
+    def __init__(self, folder: Path, trial: str, params: Mapping[str, Any], objective: str) -> None:
+        super().__init__()
+        self._folder, self._trial, self._objective = folder, trial, f"final/{objective}"
+        self._writer = SummaryWriter(str(folder), flush_secs=3600)  # flushed at each report instead
+        shown = {path: _shown(value) for path, value in params.items()}
+        experiment, start, _ = hparams(shown, {self._objective: None})  # type: ignore[no-untyped-call]
+        self._add(experiment)
+        self._add(start)
+
+    @property
+    def name(self) -> str:
+        return self._folder.parent.name
+
+    @property
+    def version(self) -> str:
+        return self._trial
+
+    @property
+    def save_dir(self) -> str:
+        return str(self._folder.parent)
+
+    @property
+    def log_dir(self) -> str:
+        return str(self._folder)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> SummaryWriter:
+        """The writer, for modules that add images or histograms by ``self.logger.experiment``."""
+        return self._writer
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Nothing: only sampled values are logged, at the start."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Adds one point a metric; ``epoch`` is Lightning's own bookkeeping and left out."""
+        for name, value in metrics.items():
+            if name != "epoch":
+                self._writer.add_scalar(name, value, step)
+
+    def flush(self) -> None:
+        """Puts what was logged into the file."""
+        self._writer.flush()
+
+    def close(self, value: float | None, failed: bool) -> None:
+        """Writes the final objective and the true status into the run, and closes it."""
+        if value is not None:
+            self._writer.add_scalar(self._objective, value, 0)
+        status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
+        self._add(_session_end(status))
+        self._writer.close()
+
+    def _add(self, event: Any) -> None:
+        self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call]
+
+
+def _session_end(status: Any) -> Summary:
+    """HParams' own mark of how a run ended; torch's helper can only say success."""
+    end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+    content = plugin_data_pb2.HParamsPluginData(session_end_info=end)
+    value = Summary.Value(
+        tag=metadata.SESSION_END_INFO_TAG,
+        metadata=metadata.create_summary_metadata(content),
+        tensor=metadata.NULL_TENSOR,
+    )
+    return Summary(value=[value])
+
+
+def _shown(value: Any) -> bool | float | str:
+    """HParams know numbers, booleans and text."""
+    return value if isinstance(value, (bool, int, float, str)) else str(value)

@@ -1,0 +1,119 @@
+"""The slot: a Ray Tune trainable whose actor trains one trial after another.
+
+Tune asks by ``step`` and gets all reports since it last asked. The training runs in a thread of its own: it waits
+for the answer to a report only where the scheduler may stop it, and trains on elsewhere.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from ray import tune
+
+from raytune_nn.trial.task import Report, StudyContext, TrialTask
+
+if TYPE_CHECKING:
+    from raytune_nn.trial.isolation import Isolation
+
+STOP_SECONDS = 60.0  # how long a stopped training may take to reach its next report before its process is given up
+
+
+class TrialActor(tune.Trainable):
+    """Runs ``run_trial`` for each configuration that Tune hands to this actor."""
+
+    def setup(self, config: dict[str, Any], study: StudyContext) -> None:  # type: ignore[override]  # with_parameters adds it
+        """Imports the libraries and the user's modules once, then begins the first trial."""
+        from raytune_nn.trial.build import locate_all
+        from raytune_nn.trial.isolation import Isolation
+
+        self._study = study
+        locate_all(study.config, study.branches)
+        self._isolation = Isolation(threads=max(1, int(study.config["resources"]["cpus"])))
+        self._begin(config)
+
+    def step(self) -> dict[str, Any]:
+        """The reports since the last call; with ``ended`` true, and the error if there was one, at the last."""
+        self._training.go_on()
+        return self._training.collect()
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Ends the old trial and begins the next; False makes Tune start a new process instead."""
+        if not self._training.stop(STOP_SECONDS):
+            return False
+        self._begin(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """Lets the trial reach its next report, so that its TensorBoard run is closed."""
+        self._training.stop(STOP_SECONDS)
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        task = TrialTask(**config)
+        self._training = _Training(self._study, task, self._isolation)
+        self._training.start()
+
+
+class _Training(threading.Thread):
+    """One trial in its thread, and the hand-over of its reports."""
+
+    def __init__(self, study: StudyContext, task: TrialTask, isolation: Isolation) -> None:
+        super().__init__(daemon=True, name=f"trial-{task.id}")
+        self._study, self._task, self._isolation = study, task, isolation
+        self._reports: queue.SimpleQueue[tuple[dict[str, Any], bool] | None] = queue.SimpleQueue()
+        self._answered = threading.Semaphore(0)
+        self._stopping = False
+        self._unanswered = False  # whether the training waits for an answer to what was collected
+        self._last_epoch = 0
+        self._error = ""
+
+    def run(self) -> None:
+        """Trains; whatever the user's code raises becomes the trial's error, and the actor lives on."""
+        from raytune_nn.trial.fit import run_trial
+
+        try:
+            run_trial(self._study, self._task, self._isolation, self._send)
+        except BaseException:
+            self._error = traceback.format_exc()
+        self._reports.put(None)
+
+    def go_on(self) -> None:
+        """Answers the report that was collected last: the trial continues."""
+        if self._unanswered:
+            self._unanswered = False
+            self._answered.release()
+
+    def collect(self) -> dict[str, Any]:
+        """Blocks for the next report, then takes all there are."""
+        reports: list[dict[str, Any]] = []
+        while (item := self._reports.get()) is not None:
+            report, self._unanswered = item
+            reports.append(report)
+            if self._reports.empty():
+                return {"reports": reports, "ended": False, "error": ""}
+        return {"reports": reports, "ended": True, "error": self._error}
+
+    def stop(self, seconds: float) -> bool:
+        """Tells the training to end at its next report; returns whether it did."""
+        self._stopping = True
+        self._answered.release()
+        self.join(seconds)
+        return not self.is_alive()
+
+    def _send(self, report: Report) -> bool:
+        if self._stopping:
+            return False
+        waits = self._must_wait(report.epoch)
+        self._reports.put((asdict(report), waits))
+        if waits:
+            self._answered.acquire()
+        return not self._stopping
+
+    def _must_wait(self, epoch: int) -> bool:
+        """Whether the scheduler may end the trial here; it decides late where the module skips the epoch it wants."""
+        steps, earlier = self._study.waits_at, self._last_epoch
+        self._last_epoch = epoch
+        return steps is None or any(earlier < step <= epoch for step in steps)

@@ -1,0 +1,171 @@
+"""What every scheduler keeps to. A new one is one line in SCHEDULERS."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import ClassVar
+
+import pytest
+from virtual_study import EPOCHS, Journal, Make, Study
+
+from raytune_nn.search.asha import ASHA
+from raytune_nn.search.none import NoScheduler
+from raytune_nn.search.scheduler import GO_ON, Decision, Verdict
+
+SEEDS = range(12)
+
+SCHEDULERS: dict[str, Make] = {
+    "none": NoScheduler,
+    "asha": partial(ASHA, EPOCHS),
+    "asha_slow": partial(ASHA, EPOCHS, grace_period=2, reduction_factor=4),
+    "asha_short": partial(ASHA, EPOCHS - 7, reduction_factor=2),  # trials that report past its max_epochs
+}
+
+
+def check_a_resumed_study_takes_the_same_decisions(make: Make) -> None:
+    for seed in SEEDS:
+        uncut = Study(seed, Journal(make)).run()
+        cut = random.Random(seed).randrange(1, len(uncut))
+        assert Study(seed, Journal(make, cut)).run() == uncut
+
+
+def check_repeated_reports_change_nothing(make: Make) -> None:
+    for seed in SEEDS:
+        assert Study(seed, Journal(make), repeats=True).run() == Study(seed, Journal(make)).run()
+
+
+def check_decisions_fall_on_decision_steps(make: Make) -> None:
+    steps = make().decision_steps
+    for seed in SEEDS:
+        before: dict[str, int] = {}
+        for call in Study(seed, Journal(make)).run():
+            if not isinstance(call.answer, Verdict):
+                continue
+            since = range(before.get(call.trial, 0) + 1, call.step + 1)
+            if steps is not None and call.answer.decision is not Decision.CONTINUE:
+                assert steps.intersection(since), f"{call} since step {since.start}, but decides at {steps}"
+            before[call.trial] = call.step
+
+
+class CountedScore(float):
+    """A score that counts how often any is compared."""
+
+    comparisons = 0
+
+    def __lt__(self, other: float) -> bool:
+        CountedScore.comparisons += 1
+        return float(self) < float(other)
+
+    def __gt__(self, other: float) -> bool:
+        CountedScore.comparisons += 1
+        return float(self) > float(other)
+
+
+def check_a_decision_costs_the_same_after_thousands(make: Make) -> None:
+    scheduler, trials = make(), 3_000
+    step = min(scheduler.decision_steps or {1})
+    for i in range(trials):
+        CountedScore.comparisons = 0
+        scheduler.on_report(f"trial{i}", step, CountedScore(i * 7 % trials))
+        assert CountedScore.comparisons <= 64, f"comparisons for decision {i}"
+
+
+CHECKS = [
+    check_a_resumed_study_takes_the_same_decisions,
+    check_repeated_reports_change_nothing,
+    check_decisions_fall_on_decision_steps,
+    check_a_decision_costs_the_same_after_thousands,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_contract(name: str, check: Callable[[Make], None]) -> None:
+    check(SCHEDULERS[name])
+
+
+def test_the_studies_hold_decisions_of_both_kinds() -> None:
+    calls = Study(0, Journal(SCHEDULERS["asha"])).run()
+    answers = [call.answer.decision for call in calls if isinstance(call.answer, Verdict)]
+    assert answers.count(Decision.STOP) > 3
+    assert answers.count(Decision.CONTINUE) > 30
+
+
+class Pauses(NoScheduler):
+    """Pauses each trial at its first report and lets them go on in that order; keeps the contract."""
+
+    decision_steps = frozenset({1})
+
+    def __init__(self) -> None:
+        self.queue: list[str] = []
+        self.pausing: dict[str, int] = {}
+
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        if trial not in self.pausing:
+            self.pausing[trial] = step
+            self.queue.append(trial)
+        return Verdict(Decision.PAUSE) if self.pausing[trial] == step else GO_ON
+
+    def on_end(self, trial: str) -> None:
+        if trial in self.queue:
+            self.queue.remove(trial)
+
+    def next_to_run(self) -> str | None:
+        return self.queue.pop(0) if self.queue else None
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_scheduler_that_pauses_can_keep_the_contract(check: Callable[[Make], None]) -> None:
+    check(Pauses)
+
+
+class Remembers(NoScheduler):
+    """Stops a trial by what an object before it heard."""
+
+    heard: ClassVar[list[str]] = []
+
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        self.heard.append(trial)
+        return Verdict(Decision.STOP) if len(self.heard) % 5 == 0 else GO_ON
+
+
+class CountsRepeats(NoScheduler):
+    """Stops every tenth report."""
+
+    def __init__(self) -> None:
+        self.reports = count(1)
+
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        return Verdict(Decision.STOP) if next(self.reports) % 10 == 0 else GO_ON
+
+
+class StopsBetweenRungs(NoScheduler):
+    """Stops at step 4 and says that it decides at 3."""
+
+    decision_steps = frozenset({3})
+
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        return Verdict(Decision.STOP) if step == 4 else GO_ON
+
+
+class ComparesWithAll(NoScheduler):
+    """Looks through all scores at each report."""
+
+    def __init__(self) -> None:
+        self.scores: list[float] = []
+
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        self.scores = sorted([*self.scores, score])
+        return GO_ON
+
+
+BROKEN: list[Make] = [Remembers, CountsRepeats, StopsBetweenRungs, ComparesWithAll]  # one a check
+
+
+@pytest.mark.parametrize(("check", "broken"), [*zip(CHECKS, BROKEN, strict=True)])
+def test_each_check_catches_a_scheduler_that_breaks_it(check: Callable[[Make], None], broken: Make) -> None:
+    with pytest.raises(AssertionError):
+        check(broken)

@@ -1,0 +1,106 @@
+"""ArrayLoader: every row once an epoch, in a seeded order, in the batches a DataLoader would give."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from raytune_nn.data import ArrayLoader
+
+sizes = st.integers(1, 40)
+
+
+def rows_of(loader: ArrayLoader) -> list[list[int]]:
+    return [batch[0].tolist() for batch in loader]
+
+
+@given(count=sizes, batch_size=sizes, shuffle=st.booleans())
+def test_an_epoch_yields_each_row_once(count: int, batch_size: int, shuffle: bool) -> None:
+    loader = ArrayLoader(torch.arange(count), batch_size=batch_size, shuffle=shuffle)
+    batches = rows_of(loader)
+    assert len(batches) == len(loader)
+    assert sorted(row for batch in batches for row in batch) == list(range(count))
+    assert all(len(batch) == batch_size for batch in batches[:-1])
+
+
+@given(count=sizes, batch_size=sizes)
+def test_drop_last_leaves_full_batches_only(count: int, batch_size: int) -> None:
+    loader = ArrayLoader(torch.arange(count), batch_size=batch_size, drop_last=True)
+    batches = rows_of(loader)
+    assert len(batches) == len(loader) == count // batch_size
+    assert all(len(batch) == batch_size for batch in batches)
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_equal_those_of_a_dataloader(drop_last: bool) -> None:
+    x, y = torch.rand(23, 2, 3), torch.arange(23)
+    ours = list(ArrayLoader(x, y, batch_size=5, drop_last=drop_last))
+    theirs: list[list[Tensor]] = list(DataLoader(TensorDataset(x, y), batch_size=5, drop_last=drop_last))
+    assert len(ours) == len(theirs)
+    for (our_x, our_y), (their_x, their_y) in zip(ours, theirs, strict=True):
+        assert torch.equal(our_x, their_x)
+        assert torch.equal(our_y, their_y)
+
+
+def test_inputs_and_labels_stay_together_when_shuffled() -> None:
+    x = torch.arange(30)
+    for batch_x, batch_y in ArrayLoader(x, x * 10, batch_size=7, shuffle=True):
+        assert torch.equal(batch_x * 10, batch_y)
+
+
+def test_the_global_seed_decides_the_order() -> None:
+    loader = ArrayLoader(torch.arange(30), batch_size=7, shuffle=True)
+    torch.manual_seed(1)
+    first, second = rows_of(loader), rows_of(loader)
+    torch.manual_seed(1)
+    assert rows_of(loader) == first
+    assert rows_of(loader) == second
+    assert first != second
+
+
+def test_a_batch_changed_in_place_leaves_the_data_alone() -> None:
+    loader = ArrayLoader(torch.ones(4), batch_size=4)
+    for (batch,) in loader:
+        batch.zero_()
+    assert rows_of(loader) == [[1.0] * 4]
+
+
+@given(count=sizes, world_size=st.integers(1, 5))
+def test_workers_share_an_unshuffled_epoch(count: int, world_size: int) -> None:
+    loaders = [
+        ArrayLoader(torch.arange(count), batch_size=3, rank=rank, world_size=world_size) for rank in range(world_size)
+    ]
+    seen = [row for loader in loaders for batch in rows_of(loader) for row in batch]
+    assert sorted(seen) == list(range(count))
+
+
+@given(count=sizes, world_size=st.integers(1, 5))
+def test_workers_of_one_seed_train_on_disjoint_rows_in_equally_many_steps(count: int, world_size: int) -> None:
+    shares = []
+    for rank in range(world_size):
+        torch.manual_seed(0)
+        loader = ArrayLoader(torch.arange(count), batch_size=3, shuffle=True, rank=rank, world_size=world_size)
+        shares.append(rows_of(loader))
+    seen = [row for share in shares for batch in share for row in batch]
+    assert len(set(seen)) == len(seen) == count - count % world_size
+    assert len({len(share) for share in shares}) == 1
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, True, 2.0])
+def test_a_batch_size_that_is_no_positive_whole_number_is_refused(batch_size: int) -> None:
+    with pytest.raises(ValueError, match=rf"batch_size must be a whole number >= 1, but got {batch_size}"):
+        ArrayLoader(torch.arange(3), batch_size=batch_size)
+
+
+def test_tensors_of_unequal_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"same number of rows, but got \[3, 4\]"):
+        ArrayLoader(torch.arange(3), torch.arange(4), batch_size=2)
+
+
+def test_a_rank_outside_the_world_is_refused() -> None:
+    with pytest.raises(ValueError, match="but got rank=2, world_size=2"):
+        ArrayLoader(torch.arange(3), batch_size=2, rank=2, world_size=2)
