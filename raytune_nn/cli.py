@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable, Sequence
 
 import hydra
-from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _compose_and_run(arguments)
     except RaytuneError as error:
         return _fail(error)
-    except (HydraException, OmegaConfBaseException) as error:
+    except OmegaConfBaseException as error:
         return _fail(explain(error, arguments))
     except KeyboardInterrupt:
         return _fail(InterruptedStudyError("interrupted before the study began; nothing was created"))
@@ -80,6 +79,8 @@ def _compose_and_run(arguments: Sequence[str]) -> None:
             config_path=conf_dir(), config_name="config", version_base="1.3"
         )
         decorate(task)()
+    except Exception as error:  # Hydra lets some of its own slip through, such as a ValueError for `=3`
+        raise explain(error, arguments) from error
     finally:
         sys.argv = argv
     if failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -64,11 +64,12 @@ def type_config(config: DictConfig | dict[str, Any]) -> Composed:
     """
     OmegaConf.register_new_resolver(FROM_DATA, lambda name: f"<{name} of the data>", replace=True)
     typed = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), config))
-    missing = sorted(OmegaConf.missing_keys(typed))
-    if missing:
-        raise ConfigError(f"{missing[0]} must have a value", "???", f"{missing[0]}=…")
-    settings = cast(Config, OmegaConf.to_object(typed))
     plain = cast(dict[str, Any], OmegaConf.to_container(typed, resolve=False, enum_to_str=True))
+    missing = next(_missing(plain), None)
+    if missing is not None:
+        fix = "+search=asha" if missing.startswith("search.") else f"{missing}=…"
+        raise ConfigError(f"{missing} must have a value", "???", fix)
+    settings = cast(Config, OmegaConf.to_object(typed))
     return Composed(plain, settings)
 
 
@@ -96,6 +97,15 @@ def compose_branch(overrides: Sequence[str], group: str, option: str) -> dict[st
             f"~search_space.{group}.choose.{option}",
         ) from error
     return cast(dict[str, Any], OmegaConf.to_container(tree, resolve=False))
+
+
+def _missing(tree: Any, above: str = "") -> Iterator[str]:
+    """Paths of values that are still to be given; OmegaConf's own search follows interpolations and fails there."""
+    if tree == "???":
+        yield above.rstrip(".")
+    elif isinstance(tree, dict):
+        for key, value in tree.items():
+            yield from _missing(value, f"{above}{key}.")
 
 
 def _check_sources(folders: Sequence[Path]) -> None:

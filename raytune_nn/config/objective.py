@@ -45,7 +45,7 @@ def read_objective(config: ObjectiveConfig) -> Objective:
     if not isinstance(config.metric, str) or not config.metric:
         raise ConfigError(
             "objective.metric must be the name of one metric that the module logs",
-            config.metric,
+            "null" if config.metric is None else config.metric,
             "objective.metric=val_acc",
         )
     if config.mode not in ("max", "min"):

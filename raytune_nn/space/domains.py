@@ -34,7 +34,8 @@ class _Interval(Domain):
             object.__setattr__(self, name, self._read(name, getattr(self, name), self.example[name]))
         low, high = self.low, self.high
         if low > high:
-            raise DomainError("low <= high must hold", f"low={low}, high={high}", {"low": high, "high": low})
+            mend = self.example if self.positive and high <= 0 else {"low": high, "high": low}
+            raise DomainError("low <= high must hold", f"low={low}, high={high}", mend)
         if self.positive and low <= 0:
             mend = {"low": min(self.example["low"], high)} if high > 0 else self.example
             raise DomainError(f"low > 0 must hold for {self.dist}", f"low={low}", mend)

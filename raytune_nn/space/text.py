@@ -83,8 +83,7 @@ def number(value: object) -> object:
             (spelled,) = _items(value)
         except ValueError:
             return value
-        if isinstance(spelled, int | float) and not isinstance(spelled, bool):
-            return spelled
+        return spelled if isinstance(spelled, int | float) else value
     return value
 
 
@@ -98,7 +97,7 @@ def _items(inside: str) -> list[Any]:
 
 def _written(value: object) -> str:
     if isinstance(value, str):
-        is_plain = re.fullmatch(r"[A-Za-z_][\w-]*", value, re.ASCII) and _items(value) == [value]
+        is_plain = re.fullmatch(r"[A-Za-z_][\w-]*", value) and _items(value) == [value]
         return value if is_plain else yaml.safe_dump(value, default_style='"', width=math.inf).strip()
     if isinstance(value, list):
         return f"[{', '.join(_written(item) for item in value)}]"

@@ -105,6 +105,13 @@ def test_tenths_are_written_as_tenths() -> None:
     assert QUniform(-0.3, 0.3, 0.3).values() == (-0.3, 0.0, 0.3)
 
 
+def test_a_step_beyond_high_that_rounds_to_high_is_no_value() -> None:
+    domain = QUniform(0, 2.0**53, 2.5)
+    beyond = Fraction(domain.size()) * Fraction(5, 2)
+    assert beyond > domain.high == float(beyond)
+    assert not domain.contains(domain.high)
+
+
 @moderately
 @given(domains)
 def test_values_are_all_different_and_as_many_as_size_says(domain: Domain) -> None:

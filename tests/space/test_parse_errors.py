@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given
+from hypothesis import strategies as st
 from omegaconf import OmegaConf
+from space_strategies import moderately
 
 from raytune_nn.errors import SpaceError
 from raytune_nn.space import parse_space
+from raytune_nn.space.leaf import text_override
 
 LR = "search_space.optimizer.lr"
 LEAF = f'{LR} must be a distribution: a mapping with `dist`, or a text such as "loguniform(0.0001, 0.1)"'
@@ -28,8 +33,8 @@ LEAVES: list[tuple[str, str, str, str]] = [
     # the name
     ("{dist: logunifrom, low: 0.1, high: 1}", NAME + "; did you mean loguniform?",
      '"logunifrom"', f"{LR}.dist=loguniform"),
-    ("{dist: RandInt, low: 1, high: 2}", NAME + "; did you mean randint?",
-     '"RandInt"', f"{LR}.dist=randint"),
+    ("{dist: RANDINT, low: 1, high: 2}", NAME + "; did you mean randint?",
+     '"RANDINT"', f"{LR}.dist=randint"),
     ("{dist: 3, low: 0, high: 1}", NAME, "3", f"{LR}.dist=uniform"),
     ("{dist: null, low: 0, high: 1}", NAME, "null",
      f"{LR}.dist=uniform"),
@@ -154,6 +159,15 @@ def test_the_message_has_rule_value_and_mending(tree: Any, rule: str, found: str
     error = refusal(tree)
     assert (error.rule, error.found, error.fix) == (rule, found, fix)
     assert error.exit_code == 2
+
+
+@moderately
+@given(st.text(st.characters(codec="utf-8") | st.sampled_from("\\\"'$"), max_size=8))
+@example('\\"')
+@example("\\\\\"$'")
+def test_a_text_form_survives_shell_and_hydra(inside: str) -> None:
+    (typed,) = shlex.split(text_override("a.b", f"choice({inside})"))
+    assert OverridesParser.create().parse_override(typed).value() == f"choice({inside})"
 
 
 @pytest.mark.parametrize(("tree", "fix"), [(tree, fix) for tree, _, _, fix in ON_THE_COMMAND_LINE])

@@ -7,12 +7,16 @@ import math
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from space_strategies import integers, moderately, reals
 
 from raytune_nn.space import Choice, LogRandInt, LogUniform, QUniform, RandInt, Uniform
 from raytune_nn.space.values import DomainError
 
 REFUSED: list[tuple[type[Any], tuple[Any, ...], str, str, str]] = [
     (Uniform, (3, 1), "low <= high must hold", "low=3.0, high=1.0", "low=1.0 high=3.0"),
+    (LogUniform, (1, 0), "low <= high must hold", "low=1.0, high=0.0", "low=0.0001 high=0.1"),
     (RandInt, (3, 1), "low <= high must hold", "low=3, high=1", "low=1 high=3"),
     (Uniform, ("0", 1), "low must be a number", '"0"', "low=0.0"),
     (Uniform, (0, True), "high must be a number", "true", "high=1.0"),
@@ -59,3 +63,18 @@ def test_a_broken_rule_is_named_with_the_value_and_what_mends_it(
     assert caught.value.fix == fix
     mended = dict(zip(kind.field_names(), fields, strict=True)) | caught.value.mend
     kind(**mended)
+
+
+@moderately
+@given(
+    st.sampled_from([Uniform, LogUniform, QUniform, RandInt, LogRandInt]),
+    st.lists(reals | integers | st.sampled_from([None, "a", True, math.inf, 10**400]), min_size=3, max_size=3),
+)
+def test_whatever_is_wrong_is_mended_in_as_many_steps_as_there_are_fields(kind: type[Any], bad: list[Any]) -> None:
+    fields = dict(zip(kind.field_names(), bad, strict=False))
+    for _ in range(len(fields) + 1):  # each step mends one field, the last the order of the bounds
+        try:
+            kind(**fields)
+        except DomainError as error:
+            fields |= error.mend
+    kind(**fields)

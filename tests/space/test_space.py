@@ -165,6 +165,17 @@ def test_paths_come_with_the_options_they_need() -> None:
     ]
 
 
+def test_groups_and_parameters_come_in_one_order_of_paths() -> None:
+    space = parse_space({"c": "uniform(0, 1)", "a": "uniform(0, 1)", "b": {"choose": {"x": None}}})
+    assert list(space.sample(random.Random(0))) == ["a", "b", "c"]
+
+
+def test_changing_the_conditions_of_one_path_changes_no_other() -> None:
+    for _, _, chosen in OPTIMIZER.paths():
+        assert "seen" not in chosen
+        chosen["seen"] = "yes"
+
+
 def test_conditions_of_nested_groups_add_up() -> None:
     inner = {"choose": {"linear": {"steps": "randint(1, 9)"}}}
     space = parse_space({"optimizer": {"choose": {"sgd": {"warmup": inner}}}})
