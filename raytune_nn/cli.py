@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 
 import hydra
@@ -13,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from raytune_nn import __version__
 from raytune_nn.config.compose import conf_dir, read_composed
-from raytune_nn.config.explain import explain
+from raytune_nn.config.explain import explain, nearest
 from raytune_nn.errors import ConfigError, InterruptedStudyError, RaytuneError
 from raytune_nn.modes import run_mode
 
@@ -23,11 +24,15 @@ _HYDRA = (
     "hydra.run.dir=.",
     "hydra/job_logging=disabled",
     "hydra/hydra_logging=disabled",
+    "hydra.job.name=raytune_nn",
 )
-_WITH_VALUE = (
-    *("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn"),
-    *("--cfg", "-c", "--package", "-p", "--experimental-rerun"),
-)
+_FLAGS = ("--help", "-h", "--hydra-help", "--resolve")
+_WITH_VALUE = {  # and what such a value can be
+    **dict.fromkeys(("--config-dir", "-cd"), "my_conf"),
+    **dict.fromkeys(("--config-name", "-cn"), "mine"),
+    **dict.fromkeys(("--cfg", "-c"), "job"),
+    **dict.fromkeys(("--package", "-p"), "budget"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error)
     except OmegaConfBaseException as error:
         return _fail(explain(error, arguments))
+    except SystemExit as stopped:  # Hydra's help, and what its parser of flags refuses
+        return stopped.code if isinstance(stopped.code, int) else 0
     except KeyboardInterrupt:
         return _fail(InterruptedStudyError("interrupted before the study began; nothing was created"))
     except Exception:
@@ -67,6 +74,7 @@ def _compose_and_run(arguments: Sequence[str]) -> None:
             failure.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors of composing come out as they are
+    warnings.filterwarnings("ignore", message="provider=.* is not available")  # an error of ours
     flags, overrides = split_flags(arguments)
     primary = _own_primary_config(flags)
     if primary is not None:
@@ -91,24 +99,50 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Hydra's flags and the overrides, apart: Hydra wants all flags before, or all after, the overrides.
 
     Raises:
-        ConfigError: ``--multirun``, or a flag without its value.
+        ConfigError: A flag that does not exist here, that lacks its value or comes twice, or an override of a key with
+            which Hydra would write files or run several jobs.
     """
     flags: list[str] = []
     overrides: list[str] = []
     rest = iter(arguments)
     for argument in rest:
-        if argument in ("--multirun", "-m"):
-            raise ConfigError("one command runs one study; a search runs many trials", argument, "+search=random")
         if not argument.startswith("-") or argument == "-":
-            overrides.append(argument)
+            overrides.append(_allowed(argument))
             continue
+        name, equals, value = argument.partition("=")
+        _check_flag(name, value or argument, flags)
         flags.append(argument)
-        if argument in _WITH_VALUE:
-            value = next(rest, None)
-            if value is None:
-                raise ConfigError("this flag needs a value", argument, f"{argument} my_conf")
-            flags.append(value)
+        if name in _WITH_VALUE and not equals:
+            following = next(rest, None)
+            if following is None:
+                raise ConfigError("this flag needs a value", argument, f"{argument} {_WITH_VALUE[name]}")
+            flags.append(following)
     return flags, overrides
+
+
+def _check_flag(name: str, found: str, earlier: Sequence[str]) -> None:
+    if name in ("--multirun", "-m"):
+        raise ConfigError("one command runs one study; a search runs many trials", found, "+search=random")
+    if name in ("--config-path", "-cp"):
+        raise ConfigError("the built-in configuration is always there; yours adds to it", found, "--config-dir my_conf")
+    if name not in _FLAGS and name not in _WITH_VALUE:
+        meant = nearest(name, (*_FLAGS, *_WITH_VALUE))
+        raise ConfigError("a flag must be one of those that --help and --hydra-help list", found, meant or "--help")
+    if name in ("--config-dir", "-cd") and any(flag.startswith(("--config-dir", "-cd")) for flag in earlier):
+        raise ConfigError(
+            "--config-dir must be given once", found, "'hydra.searchpath=[file:///second_conf]' for the second one"
+        )
+
+
+def _allowed(override: str) -> str:
+    key = override.partition("=")[0].lstrip("+~")
+    if key.startswith(("hydra.", "hydra/")) and key != "hydra.searchpath":
+        raise ConfigError(
+            "of Hydra's own keys only hydra.searchpath can be set: a study's files are in study.storage",
+            override,
+            "study.storage=studies",
+        )
+    return override
 
 
 def _own_primary_config(flags: list[str]) -> str | None:

@@ -3,10 +3,41 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 _skipped: list[str] = []
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory for commands that run in this process, which put it on the import path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    return tmp_path
+
+
+class _CheckHere:
+    def __init__(self, configs: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
+        self._configs, self._allowed = configs, allowed
+
+    def wait(self) -> None:
+        from raytune_nn.trial.targets import check_targets
+
+        for config in self._configs:
+            check_targets(config, self._allowed)
+
+
+@pytest.fixture
+def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`mode=plan` checks its targets in this process, which has torch in memory; a new one takes seconds."""
+    monkeypatch.setattr("raytune_nn.modes.plan.TargetCheck", _CheckHere)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they cost the driver four times what all the rest does
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours also knows SIGTERM and the exit code
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a study that ends waits so long for the running epochs; seconds
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # the journal is the truth, not Tune's own state
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
@@ -38,39 +40,52 @@ def local_cluster(capacity: Capacity, verbose: int) -> Iterator[str]:
         UnusableError: Ray does not start.
     """
     quiet = verbose < 2
-    folder = tempfile.mkdtemp(prefix="rtnn-")  # short: a socket's path has 107 characters at most
     os.environ.update(_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(capacity.slots))
-    os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
-    importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting
-    importing.start()
-    try:
-        import ray
+    import ray
 
-        try:
-            ray.init(
-                address="local",
-                num_cpus=max(1, int(capacity.cpus)),
-                num_gpus=int(capacity.gpus),
-                include_dashboard=False,
-                configure_logging=not quiet,
-                log_to_driver=not quiet,
-                logging_level=logging.ERROR if quiet else logging.INFO,
-                _temp_dir=folder,
-            )
-        except Exception as error:
-            raise UnusableError(
-                "a local Ray must start",
-                f"{type(error).__name__}: {error}",
-                "cluster.cpus=1, or see verbose=2",
-            ) from error
+    importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting
+    folder = tempfile.mkdtemp(prefix="rtnn-")  # short: a socket's path has 107 characters at most
+    try:
+        os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
+        importing.start()
+        _start(capacity, folder, quiet)
         importing.join()
         if quiet:
             logging.getLogger("ray").setLevel(logging.CRITICAL)  # importing ray and tune set it to their own taste
         yield folder
     finally:
-        importing.join()
+        if importing.is_alive():
+            importing.join()
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start(capacity: Capacity, folder: str, quiet: bool) -> None:
+    import ray
+
+    on_sigterm = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(
+            address="local",
+            num_cpus=max(1, int(capacity.cpus)),
+            num_gpus=int(capacity.gpus),
+            include_dashboard=False,
+            configure_logging=not quiet,
+            log_to_driver=not quiet,
+            logging_level=logging.ERROR if quiet else logging.INFO,
+            _temp_dir=folder,
+        )
+    except SystemExit as exit:  # Ray's own answer to a SIGTERM
+        raise KeyboardInterrupt from exit
+    except Exception as error:
+        raise UnusableError(
+            "a local Ray must start",
+            f"{type(error).__name__}: {error}",
+            "cluster.cpus=1, or see verbose=2",
+        ) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets its own
 
 
 def _write_token(folder: str) -> str:

@@ -27,16 +27,7 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
     Raises:
         ConfigError: A resource is negative or zero, or a single trial does not fit.
     """
-    if not resources.cpus > 0:
-        raise ConfigError("resources.cpus must be greater than 0", resources.cpus, "resources.cpus=1")
-    if resources.gpus < 0:
-        raise ConfigError("resources.gpus must not be negative", resources.gpus, "resources.gpus=0")
-    if resources.gpus > 1 and resources.gpus != int(resources.gpus):
-        raise ConfigError(
-            "resources.gpus must be a fraction of one GPU or a whole number",
-            resources.gpus,
-            f"resources.gpus={math.ceil(resources.gpus)}",
-        )
+    _check_amounts(cluster, resources)
     if resources.workers != 1:
         raise ConfigError(
             "resources.workers must be 1: a trial of several workers is not built yet",
@@ -66,6 +57,26 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
             )
         slots = min(slots, _times(memory, resources.memory))
     return Capacity(cpus, gpus, slots)
+
+
+def _check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
+    """Also refuses NaN and infinity, which YAML can spell."""
+    if not 0 < resources.cpus < math.inf:
+        raise ConfigError("resources.cpus must be greater than 0", resources.cpus, "resources.cpus=1")
+    if not 0 <= resources.gpus < math.inf:
+        raise ConfigError("resources.gpus must not be negative", resources.gpus, "resources.gpus=0")
+    if resources.gpus > 1 and resources.gpus != int(resources.gpus):
+        raise ConfigError(
+            "resources.gpus must be a fraction of one GPU or a whole number",
+            resources.gpus,
+            f"resources.gpus={math.ceil(resources.gpus)}",
+        )
+    for name, least in (("cpus", 1), ("gpus", 0)):  # Ray counts whole ones: half a core too much never comes free
+        there = getattr(cluster, name)
+        if there is not None and not (least <= there < math.inf and there == int(there)):
+            raise ConfigError(
+                f"cluster.{name} must be a whole number of at least {least}", there, f"cluster.{name}=null"
+            )
 
 
 def usable_cpus() -> int:

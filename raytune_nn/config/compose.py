@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -51,7 +52,8 @@ def read_composed(config: DictConfig, arguments: Sequence[str]) -> Composed:
     overrides = tuple(run.overrides.task)
     choices = {group: option for group, option in run.runtime.choices.items() if not group.startswith("hydra")}
     _check_sources([Path(source.path) for source in run.runtime.config_sources if source.schema == "file"])
-    _check_optional_groups(overrides)
+    _check_search(overrides)
+    _check_search_space(overrides, run.overrides.hydra)
     return replace(type_config(config), overrides=overrides, choices=choices, arguments=tuple(arguments))
 
 
@@ -85,16 +87,21 @@ def compose_branch(overrides: Sequence[str], group: str, option: str) -> dict[st
         ConfigError: There is no such option, or an override does not fit it; the message names the branch.
     """
     name = group.replace(".", "/")
-    kept = [text for text in overrides if text.partition("=")[0].lstrip("+") not in (name, f"override {name}")]
-    config_name = HydraConfig.get().job.config_name or "config"
+    run = HydraConfig.get()
+    searchpath = [text for text in run.overrides.hydra if text.startswith("hydra.searchpath=")]
+    kept = [text for text in overrides if text.partition("=")[0].lstrip("+") != name]
+    loader = GlobalHydra.instance().config_loader()
+    if not loader.get_group_options(name, overrides=searchpath):
+        rule = f"`choose` must stand at a config group, and {group} is none"
+        raise ConfigError(rule, option, f"~search_space.{group}.choose")
     try:
-        composed = hydra.compose(config_name, overrides=[*kept, f"{name}={option}"])
+        composed = hydra.compose(run.job.config_name or "config", [*searchpath, *kept, f"{name}={option}"])
         tree = OmegaConf.select(composed, group)
     except Exception as error:
         raise ConfigError(
             f"every branch of search_space.{group}.choose must compose, with the overrides typed",
             f"branch {option}: {str(error).splitlines()[0]}",
-            f"~search_space.{group}.choose.{option}",
+            f"~search_space.{group}.choose.{option}, or leave out what does not fit it",
         ) from error
     return cast(dict[str, Any], OmegaConf.to_container(tree, resolve=False))
 
@@ -128,17 +135,25 @@ def _check_sources(folders: Sequence[Path]) -> None:
                 )
 
 
-def _check_optional_groups(overrides: Sequence[str]) -> None:
+def _check_search(overrides: Sequence[str]) -> None:
+    """`+search/searcher=…` composes without a search, to half of one."""
+    groups = [text.lstrip("+").partition("=")[0] for text in overrides]
+    for text, group in zip(overrides, groups, strict=True):
+        if group in ("search/searcher", "search/scheduler") and text.startswith("+") and "search" not in groups:
+            raise ConfigError("a searcher or scheduler belongs to a search", text, f"+search=asha {text.lstrip('+')}")
+
+
+def _check_search_space(overrides: Sequence[str], hydra_overrides: Sequence[str]) -> None:
     """`optional search_space: ${model}` turns an option that does not exist into nothing; a typed one must exist."""
     loader = GlobalHydra.instance().config_loader()
     for text in overrides:
         key, _, option = text.partition("=")
-        if key.lstrip("+") != "search_space" or not option or option == "null":
+        if key.lstrip("+") != "search_space" or not re.fullmatch(r"[\w/-]+", option):
             continue
-        options = loader.get_group_options("search_space")
+        options = loader.get_group_options("search_space", overrides=list(hydra_overrides))
         if option not in options:
             raise ConfigError(
                 "search_space must be one of its options",
-                option,
-                f"search_space={nearest(option, options) or options[0]}  (there are: {', '.join(options)})",
+                f"{option} (search_space: {', '.join(options)})",
+                f"search_space={nearest(option, options) or options[0]}",
             )

@@ -49,5 +49,6 @@ def read_objective(config: ObjectiveConfig) -> Objective:
             "objective.metric=val_acc",
         )
     if config.mode not in ("max", "min"):
-        raise ConfigError("objective.mode must be max or min", config.mode, "objective.mode=max")
+        found = "null" if config.mode is None else config.mode
+        raise ConfigError("objective.mode must be max or min", found, "objective.mode=max")
     return Objective(config.metric, config.mode == "max", config.take)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from raytune_nn.config.compose import Composed
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.modes.preflight import Checked, preflight
+from raytune_nn.space.leaf import written
 from raytune_nn.space.space import Space
 from raytune_nn.trial.targets import TargetCheck
 
@@ -25,24 +26,28 @@ def describe(checked: Checked) -> str:
     """The plan as text: trials, epochs, rungs, slots and the space."""
     study, settings, capacity = checked.plan, checked.plan.settings, checked.capacity
     rungs = study.scheduler.rungs
-    direction = "highest" if study.objective.maximise else "lowest"
+    direction, take = "highest" if study.objective.maximise else "lowest", settings.objective.take.value
     epochs = study.num_trials * settings.budget.max_epochs
     rows = [
         ("study", f"{checked.folder.path}{' (exists: resumes)' if checked.exists else ''}"),
-        ("objective", f"{study.objective.metric}, {direction} {settings.objective.take.value} report counts"),
+        ("objective", f"the {direction} {study.objective.metric}; a trial's {take} report counts"),
         ("trials", str(study.num_trials)),
         ("epochs", f"{settings.budget.max_epochs} a trial, at most {epochs} in all"),
         ("rungs", ", ".join(map(str, rungs)) if rungs else "none"),
         ("scheduler", study.scheduler.describe()),
-        ("slots", f"{capacity.slots} trials at once, each {_amounts(settings.resources)}"),
+        ("slots", f"{_count(capacity.slots, 'trial')} at once, each {_amounts(settings.resources)}"),
     ]
     lines = [f"{name:<10} {value}" for name, value in rows]
     return "\n".join([*lines, *_space_lines(study.space)])
 
 
 def _amounts(resources: ResourcesConfig) -> str:
-    parts = [f"{resources.cpus:g} CPUs", f"{resources.gpus:g} GPUs"]
+    parts = [_count(resources.cpus, "CPU"), _count(resources.gpus, "GPU")]
     return " and ".join(parts if resources.gpus else parts[:1])
+
+
+def _count(number: float, thing: str) -> str:
+    return f"{number:g} {thing}{'' if number == 1 else 's'}"
 
 
 def _space_lines(space: Space) -> list[str]:
@@ -53,5 +58,5 @@ def _space_lines(space: Space) -> list[str]:
     lines = []
     for path, domain, chosen in space.paths():
         condition = "".join(f"  if {group}={option}" for group, option in chosen.items())
-        lines.append(f"  {path:<28} {domain}{condition}")
+        lines.append(f"  {path:<28} {written(domain)}{condition}")
     return [head, *lines]

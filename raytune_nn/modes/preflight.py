@@ -17,12 +17,14 @@ from omegaconf import OmegaConf
 from raytune_nn.cluster.resources import Capacity, plan_capacity
 from raytune_nn.config.compose import Composed, compose_branch, type_config
 from raytune_nn.config.objective import read_objective
+from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.check import check_space
+from raytune_nn.space.domains import Choice
 from raytune_nn.space.merge import merge_params
 from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
@@ -62,10 +64,14 @@ def preflight(composed: Composed) -> Checked:
             settings.failures.max_retries,
             "failures.max_retries=0",
         )
+    if not -(2**63) <= settings.seed < 2**63:
+        raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
+    _check_epochs(settings)
     searcher_node, scheduler = _search(composed)
     space, branches = _space(composed) if settings.search else (Space(), {})
     capacity = plan_capacity(settings.cluster, settings.resources)
-    folder = locate_study(settings.study.storage, settings.study.name or _default_name(composed))
+    name = _default_name(composed) if settings.study.name is None else settings.study.name
+    folder = locate_study(settings.study.storage, name)
     check_storage(settings.study.storage)
     exists = check_resume(folder, settings, composed.config)
     plan = StudyPlan(
@@ -119,12 +125,43 @@ def space_chooses(space: Space, path: str) -> bool:
 
 
 def _variants(config: Mapping[str, Any], branches: Mapping[str, Any], space: Space) -> Iterator[dict[str, Any]]:
-    """The base configuration, and one for each option that changes what is built there."""
-    yield dict(config)
-    for path, domain, chosen in space.paths():
-        if path in branches or path.endswith("._target_"):
-            for option in domain.corners():
-                yield merge_params(config, branches, {**chosen, path: option})
+    """One configuration for each option that changes what is built, the other choices at their first option.
+
+    The base configuration itself is among them only where nothing is chosen: it may be one that no trial trains.
+    """
+    choices = [
+        (path, domain.corners(), chosen)
+        for path, domain, chosen in space.paths()
+        if isinstance(domain, Choice) and (path in branches or _builds(path, domain))
+    ]
+    first = {path: options[0] for path, options, _ in reversed(choices)}
+    seen: list[dict[str, Any]] = []
+    for path, options, chosen in choices:
+        for option in options:
+            params = {**first, **chosen, path: option}
+            active = space.active(params)
+            variant = merge_params(config, branches, {name: params[name] for name in params if name in active})
+            if variant not in seen:
+                seen.append(variant)
+    yield from seen or [dict(config)]
+
+
+def _builds(path: str, domain: Choice) -> bool:
+    """Whether a choice can change which class is called."""
+    return path.endswith("._target_") or any(isinstance(option, (dict, list)) for option in domain.options)
+
+
+def _check_epochs(settings: Config) -> None:
+    """Rungs, plan and schedules count on ``budget.max_epochs``; a trainer with its own count would not obey it."""
+    if settings.trainer.get("max_epochs") != settings.budget.max_epochs:
+        found = settings.trainer.get("max_epochs", "none")
+        sign = "" if "max_epochs" in settings.trainer else "+"
+        number = isinstance(found, int) and found > 0
+        raise ConfigError(
+            "trainer.max_epochs must be budget.max_epochs",
+            f"trainer.max_epochs={found}, budget.max_epochs={settings.budget.max_epochs}",
+            f"budget.max_epochs={found}" if number else f"'{sign}trainer.max_epochs=${{budget.max_epochs}}'",
+        )
 
 
 def _resolved(config: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from raytune_nn.modes.existing import open_existing
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.study.interrupt import terminable
 from raytune_nn.study.resume import stored_config
 from raytune_nn.trial.targets import check_targets
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
@@ -20,16 +21,19 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 Metrics = Mapping[str, float]
 
 
+@terminable()
 def reproduce(composed: Composed) -> None:
     """Repeats ``study.trial``, or the best, in this process; the study itself is not touched.
 
     Raises:
-        ConfigError: There is no such study or trial.
+        ConfigError: There is no such study or trial, or the trial failed before its first report.
         NotReproducedError: A metric differs; the message names the first.
     """
     folder, record = open_existing(composed)
     trial = _chosen(composed, record)
     recorded = _reports(folder, trial)
+    if not recorded:
+        raise ConfigError("study.trial must be a trial that reported", f"{trial.id}: {trial.reason}", "study.trial=0")
     repeated = _train_again(folder, record, trial, len(recorded))
     for epoch, (before, now) in enumerate(zip(recorded, repeated, strict=False), start=1):
         difference = first_difference(before, now)
@@ -94,5 +98,13 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
     with tempfile.TemporaryDirectory(prefix="rtnn-") as scratch:
         context = StudyContext(config, branches, record.objective, scratch, None)
         isolation = Isolation(threads=max(1, int(settings.resources.cpus)))
-        run_trial(context, TrialTask(trial.id, trial.params, None), isolation, send)
+        try:
+            run_trial(context, TrialTask(trial.id, trial.params, None), isolation, send)
+        except SystemExit as exit:  # Lightning's answer to a KeyboardInterrupt
+            raise KeyboardInterrupt from exit
+        except Exception as error:
+            raise NotReproducedError(
+                f"trial {trial.id} must make its {count} reports again",
+                f"{type(error).__name__} after {len(reports)}: {error}",
+            ) from error
     return reports

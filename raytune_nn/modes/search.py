@@ -8,12 +8,13 @@ from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.interrupt import interruptible
+from raytune_nn.study.interrupt import interruptible, terminable
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
 from raytune_nn.trial.targets import TargetCheck
 
 
+@terminable()
 def search(composed: Composed) -> None:
     """Checks, starts a cluster, runs the study, and shows who won.
 

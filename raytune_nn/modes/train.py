@@ -10,11 +10,12 @@ from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.interrupt import interruptible
+from raytune_nn.study.interrupt import interruptible, terminable
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
 
 
+@terminable()
 def train(composed: Composed) -> None:
     """Checks, trains, and shows what came of it.
 
@@ -56,6 +57,6 @@ def _train_one(checked: Checked, conductor: Conductor) -> None:
                 isolation,
                 lambda report: conductor.reported(task.id, asdict(report)),
             )
-        except Exception:
+        except (Exception, SystemExit):  # Lightning's answer to a second Ctrl-C is to exit
             error = traceback.format_exc()
         conductor.ended(task.id, error)

@@ -10,9 +10,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import format_value
+from raytune_nn.report.tables import format_value, rank
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord, TrialRecord
 
@@ -42,7 +43,8 @@ class LiveView:
             TextColumn("trials"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             console=self._console,
         )  # fmt: skip
-        self._task = self._bar.add_task("starting", total=num_trials)
+        start = "starting Ray and its workers" if num_trials > 1 else "starting"
+        self._task = self._bar.add_task(start, total=num_trials)
         self._live: Live | None = None
 
     def __enter__(self) -> LiveView:
@@ -51,7 +53,7 @@ class LiveView:
             self._live.start()
             self._draw()
         elif self._settings.verbose:
-            self._console.print("starting", highlight=False)
+            self._print("starting")
         return self
 
     def __exit__(
@@ -62,6 +64,9 @@ class LiveView:
 
     def heard(self, event: Event, record: StudyRecord) -> None:
         """Takes an event in; draws now and then."""
+        if event["type"] == "opened":
+            self._opened(event["torn"], record)
+            return
         self._record = record
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
@@ -74,6 +79,16 @@ class LiveView:
         """Draws the terminal's table if the last drawing is old enough."""
         if self._live is not None and time.monotonic() - self._shown > REFRESH_SECONDS:
             self._draw()
+
+    def _opened(self, torn: int, record: StudyRecord) -> None:
+        """What earlier drivers left: their best trials, and lines of the journal that they did not finish."""
+        self._best = [trial for trial in rank(record) if trial.successful][:SHOWN_BEST]
+        if torn and self._settings.verbose:
+            lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
+            self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _note(self, kind: str, trial: TrialRecord, record: StudyRecord) -> None:
         """Keeps the running and the best few by hand: no look at all trials per event."""
@@ -96,7 +111,7 @@ class LiveView:
         text = f"{record.wall_seconds:7.1f} s  {done}/{self._num_trials} trials"
         if best is not None:
             text += f"  best {record.objective.metric} = {best.value:.6g} (trial {best.id})"
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._print(text)
 
     def _draw(self) -> None:
         if self._live is None:
@@ -106,11 +121,12 @@ class LiveView:
 
     def _table(self) -> Table:
         record = self._record
-        table = Table(box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False, expand=True)
         if record is None:
             return table
-        for column in ("", "trial", record.objective.metric, "epoch", "parameters"):
-            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        for column, width in (("", 7), ("trial", 5), (record.objective.metric, 9), ("epoch", 7)):
+            table.add_column(Text(column), no_wrap=True, min_width=width)
+        table.add_column("parameters", no_wrap=True, overflow="ellipsis", ratio=1)  # the rest, and cut first
         running = list(self._running.values())
         for title, trials in (("running", running[:SHOWN_RUNNING]), ("best", self._best)):
             for index, trial in enumerate(trials):
@@ -128,7 +144,8 @@ class LiveView:
         self._bar.update(self._task, completed=ended + part, description=state)
         return table
 
-    def _row(self, trial: TrialRecord) -> tuple[str, str, str, str]:
+    def _row(self, trial: TrialRecord) -> tuple[str, str, str, Text]:
         value = "" if trial.value is None else f"{trial.value:.5g}"
         params = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in trial.params.items())
-        return trial.id, value, f"{trial.epochs}/{self._settings.budget.max_epochs}", params
+        shown = Text(params)  # no markup: [/relu] is a value
+        return trial.id, value, f"{trial.epochs}/{self._settings.budget.max_epochs}", shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections import defaultdict
 
@@ -34,9 +35,9 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
     Args:
         command: What was typed to begin it.
     """
-    place = [f"study.storage={_short(folder.path.parent)}", f"study.name={folder.name}"]
+    place = [_override("study.storage", _short(folder.path.parent)), _override("study.name", folder.name)]
     dropped = ("study.name=", "study.storage=", "study.resume=", "study.trial=", "mode=")
-    typed = [word for word in shlex.split(command) if not word.startswith(dropped)]
+    typed = [word for word in shlex.split(command) if not word.lstrip("+").startswith(dropped)]
     resume = shlex.join([*typed, *place])
     rows = [
         ("resume", resume),
@@ -82,7 +83,8 @@ def failures(record: StudyRecord, folder: StudyFolder) -> str:
     lines = ["\nwhat went wrong"]
     for cause, trials in sorted(causes.items(), key=lambda item: -len(item[1])):
         ids = ", ".join(trial.id for trial in trials[:5]) + (", …" if len(trials) > 5 else "")
-        lines.append(f"  {len(trials)} times: {cause}  (trials {ids})")
+        several = "s" if len(trials) > 1 else ""
+        lines.append(f"  {len(trials)} time{several}: {cause}  (trial{several} {ids})")
         lines += [f"    {line}" for line in trials[0].error.strip().splitlines()[-12:]]
     return "\n".join(lines)
 
@@ -90,6 +92,22 @@ def failures(record: StudyRecord, folder: StudyFolder) -> str:
 def format_value(value: object) -> str:
     """A parameter as a person reads it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _override(key: str, text: str) -> str:
+    """A text as Hydra reads it back: in quotes where its grammar would see a number, a list or nothing legible."""
+    legible = re.fullmatch(r"[A-Za-z0-9_./:+@%-]+", text) and text.lower() not in (
+        "null",
+        "true",
+        "false",
+        "nan",
+        "inf",
+    )
+    if legible and not re.fullmatch(r"[0-9_.eE+-]*[0-9][0-9_.eE+-]*", text):
+        return f"{key}={text}"
+    doubled = re.sub(r"(\\+)(?='|$)", r"\1\1", text)  # only before a quote does a backslash mean more than itself
+    quoted = doubled.replace("'", r"\'")
+    return f"{key}='{quoted}'"
 
 
 def _short(path: os.PathLike[str]) -> str:

@@ -94,6 +94,12 @@ class Leaf:
         return command(*removed, *added)
 
 
+def written(domain: Domain) -> str:
+    """The text form of a domain."""
+    fields = domain.field_names()
+    return text.write(domain.dist, {field: domain.to_mapping()[field] for field in fields}, fields)
+
+
 def example(name: str = "loguniform") -> str:
     """A correct text form of the distribution."""
     kind = DISTRIBUTIONS[name]

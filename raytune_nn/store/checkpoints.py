@@ -13,12 +13,16 @@ class Retention:
 
     Args:
         folder: The study's ``checkpoints`` folder.
-        record: As it stands when the study is opened.
+        record: As it stands when the study is opened, with no trial running: what a killed driver left is removed.
     """
 
     def __init__(self, folder: Path, record: StudyRecord) -> None:
         self._folder = folder
         self._kept = record.best
+        wanted = {trial.checkpoint for trial in record.trials.values() if not trial.ended or trial is record.best}
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name not in wanted:
+                shutil.rmtree(path, ignore_errors=True)
 
     def trial_ended(self, trial: TrialRecord, record: StudyRecord) -> None:
         """To be called after each end of a trial."""

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,24 +61,26 @@ class StudyFolder:
 
     @property
     def exists(self) -> bool:
-        """Whether a study was begun here: its journal has a segment."""
-        return any(self.journal.glob("*.jsonl"))
+        """Whether a study was begun here: its journal has a line. One that was killed before that left nothing."""
+        return any(segment.stat().st_size for segment in self.journal.glob("[0-9]*.jsonl"))
 
     def status(self) -> str | None:
         """The study's status as last written, or None where there is no study."""
         try:
-            return str(json.loads(self.summary.read_text())["status"])
-        except (OSError, ValueError, KeyError):
+            return str(json.loads(self.summary.read_text(encoding="utf-8"))["status"])
+        except (OSError, ValueError, KeyError, TypeError):  # TypeError: it is JSON, and no mapping
             return None
 
     def create(self) -> None:
-        """Makes the folder; a study that was marked invalid gives its name up."""
-        if self.status() == "invalid":
-            shutil.rmtree(self.path)
-        try:
+        """Makes the folder; a study that was marked invalid gives its name up.
+
+        Raises:
+            UnusableError: The storage cannot be written.
+        """
+        with usable(self.path):
+            if self.status() == "invalid":
+                shutil.rmtree(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UnusableError("study.storage must be writable", f"{self.path}: {error.strerror}") from error
 
 
 def locate_study(storage: str, name: str) -> StudyFolder:
@@ -97,7 +101,7 @@ def check_storage(storage: str) -> None:
         ConfigError: It is a file, or its nearest existing parent is not writable.
     """
     path = Path(os.path.abspath(os.path.expanduser(storage)))
-    while not path.exists() and path != path.parent:
+    while not os.path.exists(path) and path != path.parent:  # Path.exists raises where it may not look
         path = path.parent
     if not path.is_dir():
         raise ConfigError("study.storage must be a folder", f"{path} is a file", "study.storage=studies")
@@ -111,12 +115,37 @@ def check_storage(storage: str) -> None:
         ) from error
 
 
+@contextmanager
+def usable(path: Path) -> Iterator[None]:
+    """What the system refuses inside becomes an error that says which file, and what to do.
+
+    Raises:
+        UnusableError: In place of any OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UnusableError(
+            "the study's folder must stay readable and writable",
+            f"{path}: {error.strerror or error}",
+            "free the disk or mend the permissions, then run the same command",
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
-    """Writes a whole file at once: under another name first, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a whole file at once: under another name first, then renamed; a power cut leaves the old or the new.
+
+    Raises:
+        UnusableError: It cannot be written.
+    """
     draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text)
-    os.replace(draft, path)
+    with usable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
 
 
 def write_yaml(path: Path, tree: Any, header: str = "") -> None:

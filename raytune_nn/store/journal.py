@@ -7,6 +7,7 @@ it is dropped and counted. Any other damage means that the disk changed what was
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from raytune_nn.errors import UnusableError
+from raytune_nn.store.folder import usable
 
 Event = dict[str, Any]  # always has "type" and "time" (seconds since the epoch)
 
@@ -23,16 +25,19 @@ SYNC_SECONDS = 0.2  # a power cut can cost at most this much; a killed driver co
 
 
 class Journal:
-    """Appends events to a new segment of the journal in ``folder``."""
+    """Appends events to a new segment of the journal in ``folder``.
+
+    Raises:
+        UnusableError: The segment cannot be created.
+    """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / f"{len(_segments(folder)):05d}.jsonl"
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
-        try:
+        with usable(self.path):
+            folder.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self.path, flags, 0o644)
-        except OSError as error:
-            raise _unusable(self.path, error) from error
+        self._torn = False  # the last line is half written: nothing may follow it
         self._dirty = False
         self._synced = time.monotonic()
 
@@ -40,23 +45,22 @@ class Journal:
         """Writes one event and returns it; it survives the death of this process once this returns.
 
         Raises:
-            UnusableError: The line could not be written (disk full, gone, read-only).
+            UnusableError: The line could not be written (disk full, gone, read-only), or one before it could not.
         """
         event = {"type": type, "time": time.time(), **fields}
-        try:
-            os.write(self._file, _encode(event))
-        except OSError as error:
-            raise _unusable(self.path, error) from error
+        line = _encode(event)
+        with usable(self.path):
+            if self._torn or os.write(self._file, line) != len(line):
+                self._torn = True  # a full disk takes a part of a line before it refuses the next
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._dirty = True
         return event
 
     def sync(self, force: bool = False) -> None:
         """Puts what was appended on the disk itself, at most every ``SYNC_SECONDS`` unless forced."""
         if self._dirty and (force or time.monotonic() - self._synced > SYNC_SECONDS):
-            try:
+            with usable(self.path):
                 os.fsync(self._file)
-            except OSError as error:
-                raise _unusable(self.path, error) from error
             self._dirty, self._synced = False, time.monotonic()
 
     def close(self) -> None:
@@ -71,26 +75,27 @@ def read_journal(folder: Path) -> Iterator[Event]:
     """All events of a journal, oldest first; a torn last line of a segment is skipped.
 
     Raises:
-        UnusableError: A line in the middle is damaged; the message names segment and byte.
+        UnusableError: A line that is not the last is damaged (the message names segment and byte), or the journal
+            cannot be read.
     """
     for segment in _segments(folder):
-        lines = segment.read_bytes().split(b"\n")
+        with usable(segment):
+            *lines, _ = segment.read_bytes().split(b"\n")  # what follows the last newline is empty, or torn
         offset = 0
-        for number, line in enumerate(lines):
+        for line in lines:
             event = _decode(line)
-            if event is not None:
-                yield event
-            elif not _is_tail(lines, number):
+            if event is None:
                 raise UnusableError(
                     "the journal must be as it was written, and this line is not",
                     f"{segment}, byte {offset}: {line[:60]!r}",
                     "restore the file from a backup, or start under another study.name",
                 )
+            yield event
             offset += len(line) + 1
 
 
 def torn_lines(folder: Path) -> int:
-    """How many segments end in a line that a killed driver left half written."""
+    """How many segments end in a line that a killed driver, or a full disk, left half written."""
     return sum(not segment.read_bytes().endswith(b"\n") for segment in _segments(folder) if segment.stat().st_size)
 
 
@@ -110,16 +115,3 @@ def _decode(line: bytes) -> Event | None:
         return None
     event: Event = json.loads(body)
     return event
-
-
-def _is_tail(lines: list[bytes], number: int) -> bool:
-    """Whether nothing follows: what comes after the last newline is empty, or torn."""
-    return number == len(lines) - 1
-
-
-def _unusable(path: Path, error: OSError) -> UnusableError:
-    return UnusableError(
-        "the study's folder must stay writable",
-        f"{path}: {error.strerror}",
-        "free the disk, then run the same command",
-    )

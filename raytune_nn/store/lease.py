@@ -10,23 +10,38 @@ import time
 from pathlib import Path
 
 from raytune_nn.errors import UnusableError
+from raytune_nn.store.folder import usable
 
 
 class Lease:
     """Holds a study folder until ``release``, or the end of this process, however it comes.
 
     Raises:
-        UnusableError: Another driver holds it; the message says who, and since when.
+        UnusableError: Another driver holds it (the message says who, and since when), or the folder cannot be locked.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / ".lease").open("a+")
+        path = folder / ".lease"
+        with usable(path):
+            self._file = path.open("a+")
+        try:
+            with usable(path):
+                self._lock(folder)
+        except UnusableError:
+            self._file.close()
+            raise
+
+    def release(self) -> None:
+        """Lets the next driver in."""
+        self._file.truncate(0)
+        self._file.close()
+
+    def _lock(self, folder: Path) -> None:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
             who = self._file.read().strip() or "a driver that has just begun"
-            self._file.close()
             raise UnusableError(
                 "one driver at a time may run a study", f"{folder} is held by {who}", "study.name=another"
             ) from None
@@ -38,8 +53,3 @@ class Lease:
         }
         self._file.write(json.dumps(holder))
         self._file.flush()
-
-    def release(self) -> None:
-        """Lets the next driver in."""
-        self._file.truncate(0)
-        self._file.close()

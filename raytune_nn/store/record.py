@@ -84,8 +84,12 @@ class StudyRecord:
         return None if value is None or not math.isfinite(value) else self.objective.score(value)
 
     def final_score(self, trial: TrialRecord) -> float | None:
-        """A trial's value, higher for better; None where it has none."""
-        return None if trial.value is None else self.objective.score(trial.value)
+        """An ended trial's value, higher for better; None where it failed or diverged."""
+        return self.objective.score(trial.value) if trial.successful and trial.value is not None else None
+
+    def wall_until(self, now: float) -> float:
+        """Seconds that drivers have run this study: earlier ones until their last event, the latest until now."""
+        return self._earlier_wall + now - self._session_started
 
     def apply(self, event: Event) -> None:
         """Takes one event in; constant time, whatever the number of trials."""
@@ -93,7 +97,7 @@ class StudyRecord:
         if handler is not None:
             handler(self, event)
         if self._session_started:
-            self.wall_seconds = self._earlier_wall + event["time"] - self._session_started
+            self.wall_seconds = self.wall_until(event["time"])
 
     def _opened(self, event: Event) -> None:
         self.study = self.study or event
@@ -142,7 +146,7 @@ class StudyRecord:
         trial.reason, trial.error = event.get("reason", ""), event.get("error", "")
         self._move(trial, event["state"])
         if trial.state == "diverged":
-            trial.value, trial.value_epoch = None, None
+            trial.value, trial.value_epoch, trial.metrics = None, None, {}
         best = self.best
         value = trial.value if trial.successful else None
         if value is not None and self.objective.better(value, best.value if best else None):

@@ -19,19 +19,11 @@ class Budget:
 
     def __init__(self, config: BudgetConfig, objective: Objective, gpus: float) -> None:
         self._config, self._objective, self._gpus = config, objective, gpus
-        self._started = time.monotonic()
-        self._earlier_wall: float | None = None
 
     def spent(self, record: StudyRecord) -> str:
-        """Why the study must end now; empty while it may go on.
-
-        Wall hours run on between events, so this session's are read from the clock and earlier ones from the record.
-        """
-        if self._earlier_wall is None:
-            self._earlier_wall = record.wall_seconds
+        """Why the study must end now; empty while it may go on. Wall hours run on between events."""
         config = self._config
-        wall = self._earlier_wall + time.monotonic() - self._started
-        if config.max_hours is not None and wall >= config.max_hours * 3600:
+        if config.max_hours is not None and record.wall_until(time.time()) >= config.max_hours * 3600:
             return f"budget.max_hours={config.max_hours:g} is spent"
         gpu_hours = record.busy_seconds * self._gpus / 3600
         if config.max_gpu_hours is not None and gpu_hours >= config.max_gpu_hours:

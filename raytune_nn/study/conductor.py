@@ -49,20 +49,17 @@ class Conductor:
         self._listener = listener
         self._waiting = deque(trial.id for trial in record.trials.values() if not trial.ended)
         self._exhausted = False  # the searcher has nothing more to suggest
-        self.ending = ""  # why the study ends now; running trials are then stopped
+        best = record.best  # a driver may have died between reaching the target and writing that the study ended
+        self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
 
     def next_task(self) -> TrialTask | None:
         """The next trial to run; None where there is none (at present, see ``finished``)."""
         if self.ending:
             return None
-        if self._waiting:
-            trial = self.record.trials[self._waiting.popleft()]
-        else:
-            suggested = self._suggest()
-            if suggested is None:
-                return None
-            trial = suggested
+        trial = self._resumed() or self._suggest()
+        if trial is None:
+            return None
         best = self.record.best
         return TrialTask(trial.id, trial.params, best.value if best else None)
 
@@ -84,13 +81,12 @@ class Conductor:
         state = self.record.trials[trial]
         if state.ended or self.ending:
             return False  # what a trial still had on its way when it was stopped
-        checkpoint = report["checkpoint"]
+        if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
+            self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
         self._write("reported", trial=trial, **{key: report[key] for key in ("epoch", "step", "seconds", "metrics")})
-        if checkpoint is not None:
-            self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=checkpoint)
         value = self.record.objective.value(report["metrics"])
         if value is None:
-            self._missing_metric(report["metrics"])
+            self._missing_metric(state, report["metrics"])
             return False
         if not math.isfinite(value):
             self._end(state, "diverged", f"{self.record.objective.metric} was {value} at epoch {report['epoch']}")
@@ -108,7 +104,7 @@ class Conductor:
         elif error:
             self._end(state, "failed", _last_line(error), error=error)
         elif state.epochs == 0:
-            self._missing_metric({})
+            self._missing_metric(state, {})
         else:
             self._end(state, "complete")
 
@@ -140,10 +136,19 @@ class Conductor:
         else:
             for trial in self.record.trials.values():
                 if not trial.ended:
-                    self._end(trial, "stopped" if trial.value is not None else "failed", self.ending)
+                    cut_off = self.ending or trial.value is not None
+                    self._end(trial, "stopped" if cut_off else "failed", self.ending or "never came to its end")
             status = "complete" if self.record.best is not None else "failed"
         self._write("closed", status=status, reason=self.ending)
         self._journal.sync(force=True)
+
+    def _resumed(self) -> TrialRecord | None:
+        """The next trial that waits to begin anew, after a failure or the end of its driver."""
+        while self._waiting:
+            trial = self.record.trials[self._waiting.popleft()]
+            if not trial.ended:
+                return trial
+        return None
 
     def _suggest(self) -> TrialRecord | None:
         number = len(self.record.trials)
@@ -164,7 +169,8 @@ class Conductor:
             return False
         verdict = self._scheduler.on_report(trial.id, epoch, self.record.objective.score(value))
         if verdict.decision is Decision.CONTINUE:
-            return True
+            self.tick()  # a single training has nobody else to look at the clock
+            return not self.ending
         self.stop(trial, epoch, verdict)
         return False
 
@@ -173,9 +179,12 @@ class Conductor:
         self._scheduler.on_end(trial.id)
         self._searcher.on_end(trial.id, trial.params, self.record.final_score(trial))
 
-    def _missing_metric(self, metrics: Mapping[str, float]) -> None:
-        """Every trial logs the same names, so the study as a whole is wrong."""
+    def _missing_metric(self, trial: TrialRecord, metrics: Mapping[str, float]) -> None:
+        """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""
         metric = self.record.objective.metric
+        if any(other.value is not None for other in self.record.trials.values()):
+            self._end(trial, "failed", f"{metric} is not logged")
+            return
         known = ", ".join(sorted(metrics)) or "nothing at all"
         self.fault = ConfigError(
             "objective.metric must be logged by the module (self.log) in training or validation",
@@ -191,4 +200,4 @@ class Conductor:
 
 
 def _last_line(traceback: str) -> str:
-    return traceback.strip().splitlines()[-1]
+    return (traceback.strip().splitlines() or ["no word of what went wrong"])[-1]

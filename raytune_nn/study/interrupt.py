@@ -1,4 +1,4 @@
-"""Signals: the first ends a study in order, the second at once."""
+"""Signals: the first ends a study in order, the second at once; before the study began, the first does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from contextlib import contextmanager
 from types import FrameType
 
 from raytune_nn.study.conductor import Conductor
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """While inside, SIGTERM raises KeyboardInterrupt as SIGINT does, so that what was started ends in order."""
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import platform
 import shutil
 from importlib.metadata import version
 from typing import Any
 
 from raytune_nn import __version__
-from raytune_nn.store.folder import StudyFolder, write_json, write_text
+from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord, TrialRecord
 
 _LIBRARIES = ("ray", "torch", "pytorch-lightning", "hydra-core")
@@ -57,7 +58,10 @@ def summary(record: StudyRecord) -> dict[str, Any]:
 
 
 def trials_table(record: StudyRecord) -> str:
-    """One row a trial as CSV; a parameter that a trial does not have is empty, as is the value of a diverged one."""
+    """One row a trial as CSV; a parameter that a trial does not have is empty, as is the value of a diverged one.
+
+    Texts stand as they are, other parameters as JSON: ``null``, ``true``, ``[64, 64]``.
+    """
     paths = sorted({path for trial in record.trials.values() for path in trial.params})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -70,10 +74,14 @@ def trials_table(record: StudyRecord) -> str:
                 "" if trial.value is None else repr(trial.value),
                 trial.epochs,
                 f"{trial.seconds:.3f}",
-                *(trial.params.get(path, "") for path in paths),
+                *(_cell(trial.params.get(path, "")) for path in paths),
             ]
         )
     return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _shown_state(trial: TrialRecord, record: StudyRecord) -> str:
@@ -86,8 +94,11 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
     best = record.best
     if best is None or best.checkpoint is None:
         return
-    draft = folder.path / ".best.draft"
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(folder.checkpoints / best.checkpoint, draft)
-    shutil.rmtree(folder.best, ignore_errors=True)
-    draft.rename(folder.best)
+    source, draft = folder.checkpoints / best.checkpoint, folder.path / ".best.draft"
+    if not source.is_dir():  # somebody made room: `best/` is as it was copied when the study ended
+        return
+    with usable(folder.best):
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(source, draft)
+        shutil.rmtree(folder.best, ignore_errors=True)
+        draft.rename(folder.best)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any
         ConfigError: ``study.resume`` forbids what is found.
         StudyMismatchError: The study was made from another configuration; the message lists the differences.
     """
-    resume, name = settings.study.resume, folder.name
+    resume = settings.study.resume
     exists = folder.exists and folder.status() != "invalid"
     if exists and resume is Resume.never:
         raise ConfigError("study.resume=never wants a name that is free", f"{folder.path} exists", "study.name=another")
@@ -38,14 +39,29 @@ def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any
                 "study.resume=auto",
             )
         return False
-    lines = list(differences(stored_config(folder), config))
+    _refuse(folder.name, differences(stored_config(folder), config))
+    return True
+
+
+def check_branches(name: str, record: StudyRecord, branches: Mapping[str, Any]) -> None:
+    """The same for the options of the groups that a space chooses from, which only the journal has.
+
+    Raises:
+        StudyMismatchError: An option composes to something else than when the study was made.
+    """
+    stored = {"branches": record.study.get("branches", branches)}
+    now = {"branches": json.loads(json.dumps(branches))}  # as the journal would give it back
+    _refuse(name, differences(stored, now))
+
+
+def _refuse(name: str, differences: Iterable[str]) -> None:
+    lines = list(differences)
     if lines:
         raise StudyMismatchError(
             f"study {name} exists and was made from another configuration",
             "\n         ".join(["", *lines]).rstrip(),
             "the same overrides, or another study.name",
         )
-    return True
 
 
 def stored_config(folder: StudyFolder) -> dict[str, Any]:
@@ -54,9 +70,11 @@ def stored_config(folder: StudyFolder) -> dict[str, Any]:
     Raises:
         ConfigError: There is no study in the folder.
     """
-    if not folder.exists or not folder.config.is_file():
+    if not folder.exists:
         raise ConfigError("there must be a study of this name", folder.path, "study.name=… study.storage=…")
-    config: dict[str, Any] = yaml.safe_load(folder.config.read_text())
+    if not folder.config.is_file():
+        raise ConfigError("a study must have its config.yaml", f"none in {folder.path}", "study.name=another")
+    config: dict[str, Any] = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
     return config
 
 
@@ -70,7 +88,8 @@ def differences(stored: Mapping[str, Any], now: Mapping[str, Any], above: str = 
         if isinstance(before, Mapping) and isinstance(after, Mapping):
             yield from differences(before, after, f"{path}.")
         elif before != after or (key in stored) != (key in now):
-            yield f"{path}: {before!r} -> {after!r}"
+            shown = [repr(tree[key]) if key in tree else "absent" for tree in (stored, now)]
+            yield f"{path}: {' -> '.join(shown)}"
 
 
 def is_finished(record: StudyRecord, settings: Config) -> bool:

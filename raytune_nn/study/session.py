@@ -15,13 +15,13 @@ from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.space import Space
 from raytune_nn.store.checkpoints import Retention
 from raytune_nn.store.folder import StudyFolder, write_json, write_yaml
-from raytune_nn.store.journal import Event, Journal, read_journal
+from raytune_nn.store.journal import Event, Journal, read_journal, torn_lines
 from raytune_nn.store.lease import Lease
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor, Listener
 from raytune_nn.study.results import summary, versions, write_results
-from raytune_nn.study.resume import replay
+from raytune_nn.study.resume import check_branches, replay
 from raytune_nn.trial.task import StudyContext
 
 SUMMARY_SECONDS = 10.0  # how old summary.json may be while a study runs
@@ -55,18 +55,26 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
     The caller runs the trials and calls ``Conductor.close``; leaving this block writes the results. Left by an
     exception, the study counts as interrupted.
 
+    Args:
+        listener: Told each event; the first is ``opened``, with the number of ``torn`` lines dropped from the journal.
+
     Raises:
         UnusableError: The folder cannot be written, or another driver holds it.
+        StudyMismatchError: An option that the space chooses from is not what it was.
     """
     folder.create()
     lease = Lease(folder.path)
     try:
         events = list(read_journal(folder.journal))
         record = StudyRecord.fold(plan.objective, events)
+        check_branches(folder.name, record, plan.branches)
         pending = replay(events, record, plan.searcher, plan.scheduler)
+        if not record.study:  # before the journal's first line: a study that has begun has both
+            write_yaml(folder.config, plan.config)
+            write_yaml(folder.space, plan.space.to_mapping())
         journal = Journal(folder.journal)
         try:
-            _write_opened(plan, folder, record, journal)
+            listener(_write_opened(plan, folder, record, journal), record)
             keeper = _Keeper(folder, record, listener)
             conductor = _conductor(plan, record, journal, keeper)
             for id, verdict in pending.items():
@@ -97,14 +105,18 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, listener:
     )
 
 
-def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal) -> None:
-    if not record.study:
-        write_yaml(folder.config, plan.config)
-        write_yaml(folder.space, plan.space.to_mapping())
-    record.apply(
-        journal.append("opened", name=folder.name, command=plan.command, versions=versions(), branches=plan.branches)
+def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal) -> Event:
+    event = journal.append(
+        "opened",
+        name=folder.name,
+        command=plan.command,
+        versions=versions(),
+        branches=plan.branches,
+        torn=torn_lines(folder.journal),
     )
+    record.apply(event)
     write_json(folder.summary, summary(record))
+    return event
 
 
 class _Keeper:

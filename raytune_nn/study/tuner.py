@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from ray import tune
@@ -14,7 +14,7 @@ from ray.tune.search import Searcher
 
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.trial.task import StudyContext
+from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.trainable import TrialActor
 
 Refresh = Callable[[], None]
@@ -33,13 +33,15 @@ def run_study(
         refresh: Called a few times a second.
     """
     trainable = tune.with_parameters(TrialActor, study=context)
+    feed = _Feed(conductor)
     tuner = Tuner(
         tune.with_resources(trainable, _placement(resources)),
         tune_config=TuneConfig(
             num_samples=-1,  # until the conductor says that it is finished
-            search_alg=_Feed(conductor),
-            scheduler=_Verdicts(conductor),
+            search_alg=feed,
+            scheduler=_Verdicts(conductor, feed),
             reuse_actors=True,
+            trial_dirname_creator=lambda trial: str(trial.trial_id),  # sampled values can be too long for a name
         ),
         run_config=RunConfig(
             name="tune",
@@ -74,11 +76,26 @@ class _OfDriver:
 class _Feed(_OfDriver, Searcher):
     """Hands the conductor's tasks to Tune as configurations."""
 
+    def __init__(self, conductor: Conductor) -> None:
+        super().__init__(conductor)
+        self._unstarted: deque[TrialTask] = deque()
+        self._given_back: set[str] = set()
+
     def suggest(self, trial_id: str) -> Any:
-        task = self._conductor.next_task()
+        again = self._unstarted and not self._conductor.ending
+        task = self._unstarted.popleft() if again else self._conductor.next_task()
         if task is not None:
-            return asdict(task)
+            return {"task": task}
         return Searcher.FINISHED if self._conductor.finished else None
+
+    def take_back(self, task: TrialTask) -> bool:
+        """Hands a task out again whose process died before the trial began; once, since the trial may be the cause."""
+        began = self._conductor.record.trials[task.id].state == "running"
+        if began or task.id in self._given_back:
+            return False
+        self._given_back.add(task.id)
+        self._unstarted.append(task)
+        return True
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
         """Nothing: the conductor hears of it by the trial's last result."""
@@ -90,8 +107,12 @@ class _Feed(_OfDriver, Searcher):
 class _Verdicts(_OfDriver, TrialScheduler):
     """Answers Tune's results with the conductor's decisions."""
 
+    def __init__(self, conductor: Conductor, feed: _Feed) -> None:
+        super().__init__(conductor)
+        self._feed = feed
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        id = trial.config["id"]
+        id = trial.config["task"].id
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
@@ -105,8 +126,9 @@ class _Verdicts(_OfDriver, TrialScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """The process of the trial is gone: its own exceptions arrive as results."""
-        error = trial.get_error()
-        self._conductor.ended(trial.config["id"], str(error) or "the trial's process died")
+        task = trial.config["task"]
+        if not self._feed.take_back(task):
+            self._conductor.ended(task.id, str(trial.get_error() or "the trial's process died"))
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         pass
@@ -129,7 +151,7 @@ class _Events(_OfDriver, Callback):
         self._refresh = refresh
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._conductor.started(trial.config["id"])
+        self._conductor.started(trial.config["task"].id)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         self._conductor.tick()

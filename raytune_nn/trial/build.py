@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from raytune_nn.space.parse import parse_space
+
 if TYPE_CHECKING:
     from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 
@@ -74,7 +76,7 @@ def instantiate(node: Any, **extras: Any) -> Any:
         positional = [instantiate(value) for value in node.get("_args_", ())]
         target = locate(node["_target_"])
         if node.get("_partial_"):
-            return functools.partial(target, *positional, **keywords, **extras)
+            return functools.partial(target, *positional, **{**keywords, **extras})
         return target(*positional, **{**keywords, **extras})
     if isinstance(node, Mapping):
         return {key: instantiate(value) for key, value in node.items()}
@@ -118,12 +120,24 @@ def _resolve(config: Mapping[str, Any]) -> tuple[LightningDataModule, dict[str, 
         if not hasattr(data, name):  # many modules know their sizes only once they have read the files
             data.prepare_data()
             data.setup("fit")
-        return getattr(data, name)
+        return _plain(getattr(data, name))
 
     OmegaConf.register_new_resolver("from_data", from_data, replace=True)
     data = instantiate(OmegaConf.to_container(tree["data"], resolve=True))
     resolved = OmegaConf.to_container(tree, resolve=True)
     return data, resolved  # type: ignore[return-value]
+
+
+def _plain(value: Any) -> Any:
+    """What numpy or torch counted, as Python numbers: a configuration holds nothing else, and goes into a file."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def setting(config: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path of a configuration whose interpolations are not resolved; the data are not needed."""
+    return OmegaConf.select(OmegaConf.create(dict(config)), path)
 
 
 def targets(node: Any) -> Iterator[str]:
@@ -137,7 +151,16 @@ def targets(node: Any) -> Iterator[str]:
             yield from targets(value)
 
 
-def locate_all(*nodes: Any) -> None:
-    """Imports everything that a configuration names, so that no trial pays for it."""
-    for name in targets(list(nodes)):
+def locate_all(config: Mapping[str, Any], branches: Mapping[str, Any]) -> None:
+    """Imports everything that a trial of a study can name, so that none pays for it.
+
+    Args:
+        config: The study's configuration, interpolations unresolved.
+        branches: What each option of a chosen group composes to.
+    """
+    names = list(targets([config, branches]))
+    if config.get("search") is not None:
+        space = parse_space(OmegaConf.to_container(setting(config, "search_space"), resolve=True))  # type: ignore[arg-type]
+        names += [name for path, domain, _ in space.paths() if path.endswith("._target_") for name in domain.corners()]
+    for name in names:
         locate(name)

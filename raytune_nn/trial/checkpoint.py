@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from pytorch_lightning import Trainer
 
@@ -43,6 +45,28 @@ class Checkpointer:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / CONFIG).write_text(yaml.safe_dump(self._config, sort_keys=False))
         draft = self._folder / f".{MODEL}"
-        trainer.save_checkpoint(draft, weights_only=True)
+        _save(trainer, draft)
         os.replace(draft, self._folder / MODEL)
         return self._folder.name
+
+
+def _save(trainer: Trainer, path: Path) -> None:
+    """What ``Trainer.save_checkpoint(weights_only=True)`` writes, less what ``torch.load(weights_only=True)`` refuses.
+
+    Modules often keep their network or an enum among their hyperparameters, or add objects of their own.
+    """
+    checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=True)
+    trainer.strategy.save_checkpoint({key: part for key, part in checkpoint.items() if _loads(key, part)}, path)
+
+
+def _loads(key: str, part: Any) -> bool:
+    if key in ("state_dict", "loops"):  # tensors and numbers; the first is too large to try
+        return True
+    buffer = io.BytesIO()
+    try:
+        torch.save(part, buffer)
+        buffer.seek(0)
+        torch.load(buffer, weights_only=True)
+    except Exception:  # pickle lets through whatever an object raises
+        return False
+    return True

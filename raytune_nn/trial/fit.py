@@ -13,7 +13,7 @@ from typing import Any
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.space.merge import merge_params
-from raytune_nn.trial.build import build_trial
+from raytune_nn.trial.build import build_trial, setting
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.reporter import Reporter
@@ -34,8 +34,9 @@ def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: 
         Exception: Whatever the user's code raises.
     """
     config = merge_params(study.config, study.branches, task.params)
-    isolation.restore(config["seed"])
-    quieten(config["verbose"])
+    isolation.restore(int(setting(config, "seed")))
+    verbose = int(setting(config, "verbose"))
+    quieten(verbose)
     folder = Path(study.folder)
     shutil.rmtree(folder / "tb" / task.id, ignore_errors=True)  # an earlier attempt's points
     logger = TrialLogger(folder / "tb" / task.id, task.id, task.params, study.objective.metric)
@@ -47,13 +48,12 @@ def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: 
             config,
             logger=logger,
             callbacks=[reporter],
-            enable_checkpointing=False,
+            enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none
             enable_progress_bar=False,
-            enable_model_summary=config["verbose"] > 1,
+            enable_model_summary=verbose > 1,
         )
-        standalone = {**built.config, **_STANDALONE}
         reporter.checkpointer = Checkpointer(
-            folder / "checkpoints" / task.id, standalone, study.objective, task.best_value
+            folder / "checkpoints" / task.id, _standalone(built.config), study.objective, task.best_value
         )
         built.trainer.fit(built.model, datamodule=built.data)
         failed = tracker.value is None or not math.isfinite(tracker.value)
@@ -61,8 +61,10 @@ def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: 
         logger.close(tracker.value, failed)
 
 
-# What turns a trial's configuration into that of a single training, ready to be run again by itself.
-_STANDALONE: dict[str, Any] = {"search": None, "search_space": {}, "mode": "run"}
+def _standalone(config: dict[str, Any]) -> dict[str, Any]:
+    """A trial's configuration as that of a single training, ready to be run again by itself."""
+    study = {**config["study"], "name": None, "resume": "auto", "trial": None}
+    return {**config, "search": None, "search_space": {}, "mode": "run", "study": study}
 
 
 def quieten(verbose: int) -> None:

@@ -14,6 +14,7 @@ import random
 import sys
 import sysconfig
 import warnings
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,9 @@ from typing import Any
 import numpy as np
 import torch
 
-_PLAIN = (bool, int, float, str, bytes, type(None), list, dict, set, tuple)
+_MAPPINGS_AND_SETS = (dict, set, Counter, OrderedDict, defaultdict)
+_SEQUENCES = (list, deque)
+_PLAIN = (bool, int, float, str, bytes, type(None), tuple, *_MAPPINGS_AND_SETS, *_SEQUENCES)
 _LIBRARIES = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 _OURS = __name__.partition(".")[0]
 
@@ -37,6 +40,7 @@ _SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [  # (read, wr
         lambda: torch.backends.cudnn.deterministic,
         lambda on: setattr(torch.backends.cudnn, "deterministic", on),
     ),
+    (lambda: _default_device(), torch.set_default_device),
     (os.getcwd, os.chdir),
     (lambda: logging.getLogger().level, lambda level: logging.getLogger().setLevel(level)),
 ]
@@ -82,6 +86,12 @@ class Isolation:
         torch.manual_seed(seed)
 
 
+def _default_device() -> torch.device | None:
+    """None for the CPU: to set it would make each call of torch look at it."""
+    device = torch.get_default_device()
+    return None if device == torch.device("cpu") else device
+
+
 def _users_namespaces() -> Iterator[ModuleType | type]:
     """Modules that are neither Python's, nor installed packages', nor ours, and the classes defined in them."""
     for name, module in list(sys.modules.items()):
@@ -98,27 +108,29 @@ def _plain_values(owner: ModuleType | type) -> dict[str, Any]:
     return {
         name: copy.deepcopy(value)
         for name, value in vars(owner).items()
-        if not name.startswith("__") and type(value) in _PLAIN and _is_plain(value)
+        if not (name.startswith("__") and name.endswith("__")) and _is_plain(value)
     }
 
 
 def _is_plain(value: Any) -> bool:
     """Whether a value consists of plain data only, at every depth."""
+    if type(value) not in _PLAIN:
+        return False
     if isinstance(value, dict):
         return all(_is_plain(item) for pair in value.items() for item in pair)
-    if isinstance(value, (list, set, tuple)):
-        return all(_is_plain(item) for item in value)
-    return type(value) in _PLAIN
+    return not isinstance(value, (set, tuple, *_SEQUENCES)) or all(_is_plain(item) for item in value)
 
 
 def _put_back(owner: ModuleType | type, values: dict[str, Any]) -> None:
     """Containers are restored in place, since other modules may hold the same object."""
     for name, saved in values.items():
-        current = vars(owner).get(name)
-        if type(current) is not type(saved) or not isinstance(saved, (list, dict, set)):
-            setattr(owner, name, saved if not isinstance(saved, (list, dict, set)) else copy.deepcopy(saved))
-        elif isinstance(current, list):
-            current[:] = copy.deepcopy(saved)
-        elif isinstance(current, (dict, set)) and current != saved:
+        current: Any = vars(owner).get(name)
+        fresh = copy.deepcopy(saved)
+        if type(current) is type(saved) and isinstance(saved, _SEQUENCES):
             current.clear()
-            current.update(copy.deepcopy(saved))
+            current.extend(fresh)
+        elif type(current) is type(saved) and isinstance(saved, _MAPPINGS_AND_SETS):
+            current.clear()
+            current.update(fresh)
+        else:
+            setattr(owner, name, fresh)

@@ -6,15 +6,19 @@ import math
 import time
 from collections.abc import Callable
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.task import Report
 
 
-class Reporter(Callback):
+class Reporter(Checkpoint):
     """Reports once a validation (once an epoch where the module has none) and stops the training when told to.
+
+    A validation that ends an epoch is reported after the epoch's own hooks, so that the epoch's training metrics are in
+    the same report. Lightning calls no callbacks that late but those that keep checkpoints, and this one does.
 
     Args:
         send: Takes a report and answers whether the trial goes on.
@@ -26,13 +30,19 @@ class Reporter(Callback):
     def __init__(self, send: Callable[[Report], bool], objective: Objective) -> None:
         self._send, self._objective = send, objective
         self._started = time.monotonic()
+        self._validated = False  # at the end of this epoch
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.sanity_checking:
+        if trainer.sanity_checking:
+            return
+        if trainer.is_last_batch:
+            self._validated = True
+        else:
             self._report(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if not trainer.enable_validation:
+        if self._validated or not trainer.enable_validation:
+            self._validated = False
             self._report(trainer)
 
     def _report(self, trainer: Trainer) -> None:

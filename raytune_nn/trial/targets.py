@@ -8,15 +8,19 @@ that is broken.
 from __future__ import annotations
 
 import difflib
-import inspect
+import importlib
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from raytune_nn.errors import ConfigError, RaytuneError
-from raytune_nn.trial.build import RESERVED, locate
+from raytune_nn.space.values import shown
+from raytune_nn.trial.build import locate
+from raytune_nn.trial.keywords import check_keywords, check_schedule
 
 # The kind of each place that a configuration is built at, and the keywords that our code adds there.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -74,14 +78,13 @@ class TargetCheck:
             ConfigError: The first rule that is broken.
         """
         output, errors = self._process.communicate()
-        lines = output.strip().splitlines()  # the user's modules may print on import
-        if self._process.returncode != 0 or not lines:
+        if self._process.returncode != 0 or not output:
             raise ConfigError(
                 "the modules named by `_target_` must import without ending the process",
                 f"exit code {self._process.returncode}: {errors.strip()[-2000:]}",
                 "mend the module",
             )
-        answer = json.loads(lines[-1])
+        answer = json.loads(output)
         if answer is not None:
             raise ConfigError(**answer)
 
@@ -122,7 +125,7 @@ def check_place(config: Mapping[str, Any], place: str, allowed: Iterable[str]) -
         target = _import(path, inner["_target_"])
         if inner["_target_"] not in allowed:
             _check_kind(path, target, inner["_target_"], (kind,) if outermost else PARTS)
-        _check_keywords(path, target, inner, extras if outermost else ())
+        check_keywords(path, target, inner, extras if outermost else ())
 
 
 def _node_at(config: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
@@ -132,12 +135,12 @@ def _node_at(config: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
         node = node.get(part) if isinstance(node, Mapping) else None
     if node is None or (place == "optimizer" and node.get("_target_") is None):
         return None
+    name = node.get("_target_", "no _target_") if isinstance(node, Mapping) else node
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        raise ConfigError(
-            f"{place} must name its class by _target_",
-            node,
-            f"{place}._target_=<a {_short(KINDS[place][0])}>",
-        )
+        kind = _with_article(_short(KINDS[place][0]))
+        raise ConfigError(f"{place} must name its class by _target_", shown(name), f"{place}._target_=<{kind}>")
+    if node.get("_partial_"):
+        raise ConfigError(f"{place} must be built, not left as a part", "_partial_=true", f"~{place}._partial_")
     return node
 
 
@@ -153,66 +156,53 @@ def _target_nodes(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]
 
 
 def _import(path: str, name: object) -> Any:
-    if not isinstance(name, str):
-        raise ConfigError(f"{path}._target_ must be a dotted name", name, f"{path}._target_=package.module.Class")
+    if not isinstance(name, str) or not re.fullmatch(r"\w+(\.\w+)+", name):
+        raise ConfigError(
+            f"{path}._target_ must be a dotted name", shown(name), f"{path}._target_=package.module.Class"
+        )
     try:
         return locate(name)
-    except Exception as error:  # a user's module can raise anything while it is imported
+    except (Exception, SystemExit) as error:  # a user's module can raise anything while it is imported
+        meant = _nearest_name(name, str(error)) if isinstance(error, ImportError) else None
         raise ConfigError(
             f"{path}._target_ must be importable",
             f"{name} ({type(error).__name__}: {error})",
-            f"{path}._target_=package.module.Class, from the folder that holds the package",
+            f"{path}._target_={meant or 'package.module.Class, from the folder that holds the package'}",
         ) from error
+
+
+def _nearest_name(name: str, message: str) -> str | None:
+    """What was probably meant by a last part that its module has not."""
+    found = re.fullmatch(r"(.+) has no '(\w+)'", message)
+    if found is None or f"{found[1]}.{found[2]}" != name:
+        return None
+    try:
+        names = dir(importlib.import_module(found[1]))
+    except ImportError:  # a class: nothing is near enough to be offered
+        return None
+    near = difflib.get_close_matches(found[2], names, n=1)
+    return f"{found[1]}.{near[0]}" if near else None
 
 
 def _check_kind(path: str, target: Any, name: str, wanted: Sequence[str]) -> None:
     kinds: tuple[Any, ...] = tuple(locate(kind) for kind in wanted)
     if isinstance(target, type) and issubclass(target, kinds):
         return
-    kind = _short(wanted[0]) if len(wanted) == 1 else "class of torch or Lightning, or derived from one"
-    what = "a class" if isinstance(target, type) else f"a {type(target).__name__}"
+    kind = _with_article(_short(wanted[0]) if len(wanted) == 1 else "class of torch or Lightning, or derived from one")
+    what = "a class" if isinstance(target, type) else _with_article(type(target).__name__)
     if isinstance(target, type) and any(base.__module__.startswith("lightning.") for base in target.__mro__):
         what += " of `lightning`; import it from pytorch_lightning"
     raise ConfigError(
-        f"{path}._target_ must be a {kind}",
+        f"{path}._target_ must be {kind}",
         f"{name}, {what}",
-        f"{path}._target_=<a {kind}>, or, if you trust it, 'security.allow_targets=[{name}]'",
+        f"{path}._target_=<{kind}>, or, if you trust it, 'security.allow_targets=[{name}]'",
     )
-
-
-def _check_keywords(path: str, target: Any, node: Mapping[str, Any], extras: Sequence[str]) -> None:
-    try:
-        parameters = inspect.signature(target).parameters
-    except ValueError:  # written in C, without a signature
-        return
-    given = [key for key in node if key not in RESERVED]
-    for key in given:
-        if key in extras:
-            raise ConfigError(f"{path}.{key} is set by the tuner itself", node[key], f"~{path}.{key}")
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    named = [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    for key in given:
-        if key not in named and not takes_any:
-            near = difflib.get_close_matches(key, named, n=1)
-            raise ConfigError(
-                f"{path}.{key} must be a keyword of {node['_target_']}",
-                f"{key}; it takes {', '.join(named) or 'none'}",
-                f"{path}.{near[0]}={node[key]}" if near else f"~{path}.{key}",
-            )
-    if node.get("_partial_") or node.get("_args_"):
-        return
-    for parameter in parameters.values():
-        if parameter.name in named and parameter.default is parameter.empty and parameter.name not in {*given, *extras}:
-            raise ConfigError(
-                f"{path} must give {parameter.name!r}, which {node['_target_']} needs",
-                None,
-                f"+{path}.{parameter.name}=…",
-            )
 
 
 def _check_optimizer(config: Mapping[str, Any]) -> None:
     """``optimizer=from_model`` needs a model that makes its own, and then its own schedule as well."""
     if config["optimizer"].get("_target_") is not None:
+        check_schedule(config["lr_scheduler"])
         return
     model, base = locate(config["model"]["_target_"]), locate("pytorch_lightning.LightningModule")
     if getattr(model, "configure_optimizers", None) is base.configure_optimizers:  # type: ignore[attr-defined]
@@ -233,8 +223,14 @@ def _short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'AEIOUaeiou' or noun.startswith('LR') else 'a'} {noun}"
+
+
 def _answer() -> None:
     request = json.load(sys.stdin)
+    answers = os.dup(1)
+    os.dup2(2, 1)  # the user's modules may print on import, and their threads later
     answer = None
     try:
         for config in request["configs"]:
@@ -242,7 +238,8 @@ def _answer() -> None:
     except RaytuneError as error:
         found = None if error.found is None else str(error.found)
         answer = {"rule": error.rule, "found": found, "fix": error.fix}
-    print("\n" + json.dumps(answer), flush=True)
+    with os.fdopen(answers, "w") as file:
+        json.dump(answer, file)
 
 
 if __name__ == "__main__":

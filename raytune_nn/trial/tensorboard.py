@@ -30,6 +30,7 @@ class TrialLogger(Logger):
         super().__init__()
         self._folder, self._trial, self._objective = folder, trial, f"final/{objective}"
         self._writer = SummaryWriter(str(folder), flush_secs=3600)  # flushed at each report instead
+        self._closed = False
         shown = {path: _shown(value) for path, value in params.items()}
         experiment, start, _ = hparams(shown, {self._objective: None})  # type: ignore[no-untyped-call]
         self._add(experiment)
@@ -65,7 +66,7 @@ class TrialLogger(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Adds one point a metric; ``epoch`` is Lightning's own bookkeeping and left out."""
         for name, value in metrics.items():
-            if name != "epoch":
+            if name != "epoch" and not self._closed:  # torch's writer would begin another file
                 self._writer.add_scalar(name, value, step)
 
     def flush(self) -> None:
@@ -79,6 +80,7 @@ class TrialLogger(Logger):
         status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
         self._add(_session_end(status))
         self._writer.close()
+        self._closed = True
 
     def _add(self, event: Any) -> None:
         self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call]
@@ -96,6 +98,6 @@ def _session_end(status: Any) -> Summary:
     return Summary(value=[value])
 
 
-def _shown(value: Any) -> bool | float | str:
-    """HParams know numbers, booleans and text."""
-    return value if isinstance(value, (bool, int, float, str)) else str(value)
+def _shown(value: Any) -> float | str:
+    """HParams know numbers and text; of a boolean torch's helper would make a number."""
+    return value if isinstance(value, (int, float, str)) and not isinstance(value, bool) else str(value)

@@ -26,14 +26,17 @@ class TrialActor(tune.Trainable):
     """Runs ``run_trial`` for each configuration that Tune hands to this actor."""
 
     def setup(self, config: dict[str, Any], study: StudyContext) -> None:  # type: ignore[override]  # with_parameters adds it
-        """Imports the libraries and the user's modules once, then begins the first trial."""
-        from raytune_nn.trial.build import locate_all
+        """Imports the libraries and the user's modules once.
+
+        The trial begins with the first ``step``: Tune gives its trial to another actor where one becomes free earlier.
+        """
+        from raytune_nn.trial.build import locate_all, setting
         from raytune_nn.trial.isolation import Isolation
 
         self._study = study
         locate_all(study.config, study.branches)
-        self._isolation = Isolation(threads=max(1, int(study.config["resources"]["cpus"])))
-        self._begin(config)
+        self._isolation = Isolation(threads=max(1, int(float(setting(study.config, "resources.cpus")))))
+        self._take(config)
 
     def step(self) -> dict[str, Any]:
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last."""
@@ -41,20 +44,19 @@ class TrialActor(tune.Trainable):
         return self._training.collect()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Ends the old trial and begins the next; False makes Tune start a new process instead."""
+        """Ends the old trial and takes the next; an error makes Tune give this process up."""
         if not self._training.stop(STOP_SECONDS):
-            return False
-        self._begin(new_config)
+            raise TimeoutError(f"{self._training.name} was told to stop and goes on after {STOP_SECONDS:g} s")
+        self._take(new_config)
         return True
 
     def cleanup(self) -> None:
         """Lets the trial reach its next report, so that its TensorBoard run is closed."""
         self._training.stop(STOP_SECONDS)
 
-    def _begin(self, config: dict[str, Any]) -> None:
-        task = TrialTask(**config)
+    def _take(self, config: dict[str, Any]) -> None:
+        task: TrialTask = config["task"]
         self._training = _Training(self._study, task, self._isolation)
-        self._training.start()
 
 
 class _Training(threading.Thread):
@@ -81,8 +83,10 @@ class _Training(threading.Thread):
         self._reports.put(None)
 
     def go_on(self) -> None:
-        """Answers the report that was collected last: the trial continues."""
-        if self._unanswered:
+        """Begins, or answers the report that was collected last: the trial continues."""
+        if self.ident is None:
+            self.start()
+        elif self._unanswered:
             self._unanswered = False
             self._answered.release()
 
@@ -100,7 +104,8 @@ class _Training(threading.Thread):
         """Tells the training to end at its next report; returns whether it did."""
         self._stopping = True
         self._answered.release()
-        self.join(seconds)
+        if self.ident is not None:
+            self.join(seconds)
         return not self.is_alive()
 
     def _send(self, report: Report) -> bool:

@@ -1,0 +1,150 @@
+"""How many trials fit at once, and which amounts are refused."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from raytune_nn.cluster import resources as module
+from raytune_nn.cluster.resources import Capacity, found_gpus, plan_capacity, total_memory, usable_cpus
+from raytune_nn.config.schema import ClusterConfig, ResourcesConfig
+from raytune_nn.errors import ConfigError
+
+
+def cluster(cpus: float | None = 8, gpus: float | None = 4, address: str | None = None) -> ClusterConfig:
+    return ClusterConfig(cpus=cpus, gpus=gpus, address=address)
+
+
+def worker(cpus: float = 1, gpus: float = 0, memory: float | None = None, workers: int = 1) -> ResourcesConfig:
+    return ResourcesConfig(cpus=cpus, gpus=gpus, memory=memory, workers=workers)
+
+
+def refused(there: ClusterConfig, wanted: ResourcesConfig) -> ConfigError:
+    with pytest.raises(ConfigError) as raised:
+        plan_capacity(there, wanted)
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("wanted", "slots"),
+    [
+        (worker(), 8),
+        (worker(cpus=3), 2),
+        (worker(cpus=8), 1),
+        (worker(cpus=0.5), 16),
+        (worker(cpus=0.1), 80),  # 8 / 0.1 is not exact in binary
+        (worker(gpus=1), 4),
+        (worker(gpus=2), 2),
+        (worker(gpus=0.25), 8),  # the cores end before the GPUs
+        (worker(cpus=0.25, gpus=0.25), 16),
+        (worker(gpus=0.3, cpus=0.1), 13),
+    ],
+)
+def test_slots_are_the_least_of_what_each_resource_allows(wanted: ResourcesConfig, slots: int) -> None:
+    assert plan_capacity(cluster(), wanted) == Capacity(8, 4, slots)
+
+
+@pytest.mark.parametrize(("memory", "slots"), [(16.0, 1), (5.0, 3), (1.0, 8)])
+def test_memory_counts_where_it_is_given(monkeypatch: pytest.MonkeyPatch, memory: float, slots: int) -> None:
+    monkeypatch.setattr(module, "total_memory", lambda: 16.0)
+    assert plan_capacity(cluster(), worker(memory=memory)).slots == slots
+
+
+def test_what_is_found_counts_where_nothing_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "usable_cpus", lambda: 6)
+    monkeypatch.setattr(module, "found_gpus", lambda: 3)
+    assert plan_capacity(cluster(None, None), worker(gpus=1)) == Capacity(6, 3, 3)
+
+
+@pytest.mark.parametrize("cpus", [0, -1, math.nan, math.inf])
+def test_a_trial_needs_some_of_a_core(cpus: float) -> None:
+    error = refused(cluster(), worker(cpus=cpus))
+    assert error.rule == "resources.cpus must be greater than 0"
+    assert error.fix == "resources.cpus=1"
+
+
+@pytest.mark.parametrize("gpus", [-1, math.nan, math.inf])
+def test_gpus_cannot_be_negative(gpus: float) -> None:
+    error = refused(cluster(), worker(gpus=gpus))
+    assert (error.rule, error.fix) == ("resources.gpus must not be negative", "resources.gpus=0")
+
+
+def test_more_than_one_gpu_comes_whole() -> None:
+    error = refused(cluster(), worker(gpus=1.5))
+    assert (error.found, error.fix) == (1.5, "resources.gpus=2")
+
+
+@pytest.mark.parametrize("cpus", [0, -2, 1.5, 0.5, math.nan, math.inf])
+def test_a_cluster_has_whole_cores(cpus: float) -> None:
+    """Ray counts whole ones: a trial of 1.5 on a cluster of 1.5 would wait for ever."""
+    error = refused(cluster(cpus=cpus), worker(cpus=0.5))
+    assert error.rule == "cluster.cpus must be a whole number of at least 1"
+    assert error.fix == "cluster.cpus=null"
+
+
+@pytest.mark.parametrize("gpus", [-1, 0.5, math.nan, math.inf])
+def test_a_cluster_has_whole_gpus(gpus: float) -> None:
+    assert refused(cluster(gpus=gpus), worker()).rule == "cluster.gpus must be a whole number of at least 0"
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "found", "fix"),
+    [
+        (cluster(), worker(cpus=9), "resources.cpus=9, cluster.cpus=8", "resources.cpus=8"),
+        (cluster(), worker(gpus=5), "resources.gpus=5, cluster.gpus=4", "resources.gpus=4"),
+        (cluster(gpus=0), worker(gpus=1), "resources.gpus=1, cluster.gpus=0", "resources.gpus=0"),
+    ],
+)
+def test_one_trial_must_fit(there: ClusterConfig, wanted: ResourcesConfig, found: str, fix: str) -> None:
+    error = refused(there, wanted)
+    assert error.rule.startswith("one trial must fit the cluster: ")
+    assert (error.found, error.fix) == (found, fix)
+    assert fix.partition("=")[0] in error.rule
+
+
+@pytest.mark.parametrize("memory", [0.0, -1.0, 16.5, math.nan, math.inf])
+def test_memory_must_fit_the_machine(monkeypatch: pytest.MonkeyPatch, memory: float) -> None:
+    monkeypatch.setattr(module, "total_memory", lambda: 16.0)
+    error = refused(cluster(), worker(memory=memory))
+    assert error.rule == "resources.memory (GiB) must be positive and fit the machine"
+    assert error.fix == "resources.memory=2.0"  # so much for each of the slots
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_one_worker_a_trial(workers: int) -> None:
+    assert refused(cluster(), worker(workers=workers)).fix == "resources.workers=1"
+
+
+def test_only_a_private_ray() -> None:
+    error = refused(cluster(address="auto"), worker())
+    assert (error.found, error.fix) == ("auto", "cluster.address=null")
+
+
+def test_cores_are_those_that_this_process_may_use() -> None:
+    assert usable_cpus() == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(("visible", "count"), [("", 0), ("-1", 0), ("0", 1), ("0,2, 3", 3), ("GPU-a,GPU-b", 2)])
+def test_gpus_are_those_that_are_visible(monkeypatch: pytest.MonkeyPatch, visible: str, count: int) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert found_gpus() == count
+
+
+def test_memory_is_that_of_the_container_where_it_has_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = {"/sys/fs/cgroup/memory.max": str(2**30)}
+
+    def read(path: Path) -> str:
+        if str(path) not in texts:
+            raise FileNotFoundError(path)
+        return texts[str(path)] + "\n"
+
+    monkeypatch.setattr(Path, "read_text", read)
+    assert total_memory() == 1.0
+    texts["/sys/fs/cgroup/memory.max"] = "max"
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    assert total_memory() == machine
+    texts["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = str(2**29)
+    assert total_memory() == 0.5

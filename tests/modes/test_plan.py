@@ -1,0 +1,106 @@
+"""`mode=plan` says what a command would do, and does none of it."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from command_line import run
+
+pytestmark = pytest.mark.usefixtures("checked_here")
+
+LR = "search_space.optimizer.lr"
+
+
+def planned(*arguments: str) -> dict[str, str]:
+    """The rows of a plan by their names."""
+    ran = run("mode=plan", *arguments)
+    assert (ran.code, ran.err) == (0, "")
+    rows = [line.split(maxsplit=1) for line in ran.out.splitlines()]
+    return dict(rows)
+
+
+def test_a_study(here: Path) -> None:
+    rows = planned("+search=asha", "study.name=first", "budget.num_trials=5", "cluster.cpus=3", "resources.cpus=1.5")
+    assert rows["study"] == f"{here}/studies/first"
+    assert rows["objective"] == "the highest val_acc; a trial's best report counts"
+    assert rows["trials"] == "5"
+    assert rows["epochs"] == "27 a trial, at most 135 in all"
+    assert rows["rungs"] == "1, 3, 9, 27"
+    assert rows["scheduler"].startswith("ASHA: ")
+    assert rows["slots"] == "2 trials at once, each 1.5 CPUs"
+    assert rows["space"] == "a continuum"
+    assert rows["model.net.width"] == "choice(32, 64, 128, 256)"
+    assert rows["optimizer.lr"] == "loguniform(0.0001, 0.1)"
+
+
+def test_a_single_training(here: Path) -> None:
+    rows = planned("objective.mode=min", "objective.take=last", "cluster.cpus=1", "cluster.gpus=1", "resources.gpus=1")
+    assert rows["study"].startswith(f"{here}/studies/20")
+    assert rows["study"].endswith("_train_mlp_digits")
+    assert rows["objective"] == "the lowest val_acc; a trial's last report counts"
+    assert rows["trials"] == "1"
+    assert rows["rungs"] == "none"
+    assert rows["slots"] == "1 trial at once, each 1 CPU and 1 GPU"
+    assert rows["space"] == "none: a single training"
+
+
+@pytest.mark.usefixtures("here")
+def test_a_finite_space_is_counted() -> None:
+    space = "+search_space={model: {net: {depth: 'randint(1, 3)', norm: 'choice(none, layer)'}}}"
+    rows = planned("+search=random", "~search_space", space)
+    assert rows["space"] == "6 points"
+    assert rows["rungs"] == "none"
+
+
+def test_nothing_is_started_or_created(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object, **__: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    planned("+search=asha", "study.storage=here/there", "study.name=first")
+    assert list(here.iterdir()) == []
+
+
+def test_an_existing_study_is_pointed_out(here: Path) -> None:
+    ran = run("study.name=first", "+debug=tiny", "verbose=0", "trainer=cpu")
+    assert ran.code == 0, ran.err
+    before = sorted(here.rglob("*"))
+    rows = planned("study.name=first", "+debug=tiny", "trainer=cpu")
+    assert rows["study"] == f"{here}/studies/first (exists: resumes)"
+    assert sorted(here.rglob("*")) == before
+    different = run("mode=plan", "study.name=first", "+debug=tiny", "trainer=cpu", "seed=3")
+    assert (different.code, different.rule) == (2, "study first exists and was made from another configuration")
+    assert different.found == "seed: 0 -> 3"
+
+
+@pytest.mark.parametrize(
+    ("override", "rule"),
+    [
+        ("optimizer=from_model", "optimizer=from_model needs a model with configure_optimizers of its own"),
+        ("+optimizer.lrr=1", "optimizer.lrr must be a keyword of torch.optim.AdamW"),
+        ("trainer.max_epochs=3", "trainer.max_epochs must be budget.max_epochs"),
+        ("~trainer.max_epochs", "trainer.max_epochs must be budget.max_epochs"),
+        (f"seed={2**63}", "seed must fit into 64 bits"),
+        ("study.name=", "study.name must be a plain folder name"),
+    ],
+)
+def test_a_plan_is_checked_to_the_end(here: Path, override: str, rule: str) -> None:
+    ran = run("mode=plan", override)
+    assert (ran.code, ran.rule) == (2, rule)
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    "choice",
+    [
+        'optimizer._target_="choice(torch.optim.AdamW, os.system)"',
+        'lr_scheduler="choice({scheduler: null}, {scheduler: {_target_: os.system}})"',
+        'trainer.plugins="choice([{_target_: os.system}])"',
+    ],
+)
+def test_every_option_that_changes_what_is_called_is_checked(choice: str) -> None:
+    ran = run("mode=plan", "+search=asha", "+trainer.plugins=null", f"+search_space.{choice}")
+    assert (ran.code, ran.found) == (2, "os.system, a builtin_function_or_method")

@@ -1,0 +1,81 @@
+"""Random but possible journals: what drivers and trials of one study might have written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from raytune_nn.store.journal import Event
+
+values = st.sampled_from([0.1, 0.2, 0.3, 0.3, -1.0, 0.0, float("nan"), float("inf"), float("-inf")])
+
+
+class _Study:
+    """Writes events one by one; trials are waiting, running or over."""
+
+    def __init__(self, draw: st.DrawFn) -> None:
+        self.draw = draw
+        self.events: list[Event] = []
+        self.now = 1000.0
+        self.waiting: list[str] = []
+        self.running: dict[str, int] = {}  # id -> last epoch reported
+        self.suggested = 0
+
+    def write(self, type: str, **fields: Any) -> None:
+        self.now += self.draw(st.sampled_from([0.0, 0.5, 3.0]))
+        self.events.append({"type": type, "time": self.now, **fields})
+
+    def open(self) -> None:
+        self.now += 50.0  # nobody ran the study meanwhile
+        self.write("opened", name="s")
+        self.waiting += self.running
+        self.running = {}
+
+    def suggest(self) -> None:
+        self.write("suggested", trial=str(self.suggested), params={"lr": self.suggested})
+        self.waiting.append(str(self.suggested))
+        self.suggested += 1
+
+    def start(self) -> None:
+        if self.waiting:
+            trial = self.waiting.pop(self.draw(st.integers(0, len(self.waiting) - 1)))
+            self.write("started", trial=trial)
+            self.running[trial] = 0
+
+    def report(self) -> None:
+        trial = self.some_running()
+        if trial:
+            self.running[trial] += self.draw(st.integers(1, 2))
+            epoch = self.running[trial]
+            metrics = self.draw(st.sampled_from(["val_acc", "val_acc", "other"]))
+            self.write("reported", trial=trial, epoch=epoch, seconds=epoch * 1.5, metrics={metrics: self.draw(values)})
+
+    def retry(self) -> None:
+        trial = self.some_running()
+        if trial:
+            self.write("retried", trial=trial, error="ValueError: no")
+            del self.running[trial]
+            self.waiting.append(trial)
+
+    def end(self) -> None:
+        trial = self.some_running()
+        if trial:
+            state = self.draw(st.sampled_from(["complete", "stopped", "diverged", "failed"]))
+            self.write("ended", trial=trial, state=state, reason="so")
+            del self.running[trial]
+
+    def some_running(self) -> str | None:
+        return self.draw(st.sampled_from([*self.running])) if self.running else None
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Event]:
+    """All events of a study, from its opening on."""
+    study = _Study(draw)
+    study.open()
+    steps: list[Callable[[], None]] = [study.suggest, study.start, study.report, study.report, study.end, study.retry]
+    for step in draw(st.lists(st.sampled_from([*steps, *steps, *steps, study.open]), max_size=40)):
+        step()
+    return study.events

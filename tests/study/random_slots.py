@@ -1,0 +1,189 @@
+"""Whole studies without Ray: slots that run made-up trials in a random order."""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hand_study import EPOCHS, OBJECTIVE, Heard, make_plan, report
+
+from raytune_nn.search.asha import ASHA
+from raytune_nn.search.none import NoScheduler
+from raytune_nn.search.scheduler import Scheduler
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import Event
+from raytune_nn.store.record import ENDED, StudyRecord
+from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.session import open_study
+from raytune_nn.trial.task import TrialTask
+
+SCHEDULERS: dict[str, Callable[[], Scheduler]] = {"none": NoScheduler, "asha": lambda: ASHA(EPOCHS)}
+
+
+@dataclass(frozen=True)
+class Life:
+    """What becomes of one attempt at a trial that nobody stops."""
+
+    values: list[float]  # by epoch
+    fails_after: int | None  # epochs, where it does
+
+    @classmethod
+    def of(cls, seed: int, trial: str, attempt: int) -> Life:
+        """A few diverge, a few fail, half of these at the first attempt only."""
+        rng = random.Random(f"{seed}/{trial}")
+        values = [round(rng.random(), 1) for _ in range(EPOCHS)]
+        fate = rng.random()
+        if fate < 0.15:
+            values[rng.randrange(EPOCHS)] = rng.choice([math.nan, math.inf, -math.inf])
+        fails = fate > 0.7 and (attempt == 0 or rng.random() < 0.5)
+        return cls(values, rng.randrange(EPOCHS) if fails else None)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of the conductor, what it answered, and how many events it had been told before."""
+
+    name: str
+    trial: str
+    before: int
+    epoch: int = 0
+    value: float = 0.0
+    error: str = ""
+    answer: bool = True
+
+
+class Slots:
+    """Runs trials as Tune would, in a random order, and keeps the calls.
+
+    Checkpoints are real folders: their ``model.ckpt`` says which trial and epoch wrote it.
+    """
+
+    def __init__(self, conductor: Conductor, folder: StudyFolder, heard: Heard, seed: int, slots: int = 3) -> None:
+        self.conductor, self.folder, self.heard = conductor, folder, heard
+        self.seed, self.slots, self.rng = seed, slots, random.Random(seed)
+        self.running: dict[str, int] = {}  # id -> epochs reported
+        self.best_values: dict[str, float | None] = {}
+        self.calls: list[Call] = []
+
+    def run(self, steps: int | None = None) -> None:
+        """Until nothing is left to do, or for so many steps."""
+        while steps is None or steps > 0:
+            self.fill()
+            if not self.running:
+                assert self.conductor.finished
+                return
+            assert self.conductor.ending or not self.conductor.finished
+            self.advance(self.rng.choice(sorted(self.running)))
+            steps = None if steps is None else steps - 1
+
+    def fill(self) -> None:
+        while len(self.running) < self.slots:
+            before = len(self.heard)
+            task = self.conductor.next_task()
+            if task is None:
+                return
+            self.calls.append(Call("next_task", task.id, before))
+            self.start(task)
+
+    def start(self, task: TrialTask) -> None:
+        assert task.id not in self.running
+        self.calls.append(Call("started", task.id, len(self.heard)))
+        self.conductor.started(task.id)
+        self.running[task.id], self.best_values[task.id] = 0, task.best_value
+
+    def advance(self, trial: str) -> None:
+        """The next thing that happens in this trial."""
+        epoch = self.running[trial]
+        life = Life.of(self.seed, trial, self.conductor.record.trials[trial].retries)
+        if epoch == life.fails_after:
+            self.end(trial, "Traceback\nValueError: so it is")
+        elif epoch == EPOCHS:
+            self.end(trial)
+        else:
+            self.report(trial, epoch + 1, life.values[epoch])
+
+    def end(self, trial: str, error: str = "") -> None:
+        self.calls.append(Call("ended", trial, len(self.heard), error=error))
+        self.conductor.ended(trial, error)
+        del self.running[trial]
+
+    def report(self, trial: str, epoch: int, value: float) -> bool:
+        call = Call("reported", trial, len(self.heard), epoch, value)
+        answer = self.conductor.reported(trial, report(epoch, value, self.checkpoint(trial, epoch, value)))
+        self.calls.append(replace(call, answer=answer))
+        self.running[trial] = epoch
+        if not answer:
+            del self.running[trial]
+        return answer
+
+    def checkpoint(self, trial: str, epoch: int, value: float) -> str | None:
+        """As ``trial/checkpoint.py`` does it."""
+        if not math.isfinite(value) or not OBJECTIVE.better(value, self.best_values[trial]):
+            return None
+        self.best_values[trial] = value
+        path = self.folder.checkpoints / trial / "model.ckpt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{trial} {epoch}")
+        return trial
+
+
+@contextmanager
+def a_folder() -> Iterator[StudyFolder]:
+    with tempfile.TemporaryDirectory() as name:
+        yield StudyFolder(Path(name) / "s")
+
+
+def run(folder: StudyFolder, seed: int, scheduler: Callable[[], Scheduler], **budget: Any) -> tuple[Slots, Heard]:
+    """One driver's time with a study, from where it stands to its end."""
+    heard = Heard()
+    with open_study(make_plan(scheduler(), **budget), folder, heard) as conductor:
+        slots = Slots(conductor, folder, heard, seed)
+        slots.run()
+        conductor.close(interrupted=False)
+    return slots, heard
+
+
+def check_journal(events: list[Event], num_trials: int, max_retries: int) -> None:
+    """The rules that every journal keeps, whatever was killed when."""
+    states: dict[str, str] = {}
+    retries: Counter[str] = Counter()
+    for event in events:
+        trial, kind = event.get("trial", ""), event["type"]
+        if kind == "opened":
+            states = {id: state if state in ENDED else "waiting" for id, state in states.items()}
+        elif kind == "suggested":
+            assert trial == str(len(states))
+            states[trial] = "waiting"
+        elif kind == "started":
+            assert states[trial] == "waiting"
+            states[trial] = "running"
+        elif kind in ("reported", "checkpointed"):
+            assert states[trial] == "running"
+        elif kind == "retried":
+            assert states[trial] == "running"
+            states[trial] = "waiting"
+            retries[trial] += 1
+        elif kind == "ended":
+            assert states[trial] not in ENDED
+            states[trial] = event["state"]
+    assert len(states) <= num_trials
+    assert max(retries.values(), default=0) <= max_retries
+
+
+def check_winner(folder: StudyFolder, record: StudyRecord) -> None:
+    kept = sorted(path.name for path in folder.checkpoints.glob("*"))
+    if record.best is None:
+        assert kept == []
+        assert not folder.best.exists()
+        return
+    scores = [record.final_score(trial) for trial in record.trials.values()]
+    assert record.final_score(record.best) == max(score for score in scores if score is not None)
+    assert kept == [record.best.id]
+    assert (folder.best / "model.ckpt").read_text() == f"{record.best.id} {record.best.value_epoch}"

@@ -1,0 +1,227 @@
+"""The adapter to Ray Tune, on a real local Ray: trials in reused actors, lost processes, and every way to end."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import inside
+
+from raytune_nn.cluster.connect import local_cluster
+from raytune_nn.cluster.resources import Capacity
+from raytune_nn.config.compose import Composed
+from raytune_nn.errors import ConfigError
+from raytune_nn.modes.preflight import Checked, preflight
+from raytune_nn.search.searcher import Searcher
+from raytune_nn.store.journal import Event, read_journal
+from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.session import open_study
+
+Run = Callable[..., "Ended"]
+
+SCRIPTED = (
+    "objective.metric=val_acc",
+    "trainer=cpu",
+    "model=scripted",
+    "data=scripted",
+    "optimizer=from_model",
+    "search_space=scripted",
+)
+FILES = {
+    "model/scripted.yaml": "{_target_: scripted_module.Scripted, value: 0.0, does: train, notes: notes}",
+    "data/scripted.yaml": "{_target_: scripted_module.OneBatch}",
+    "search_space/scripted.yaml": "{model: {value: 'uniform(0, 1)', does: 'choice(train, raise)'}}",
+}
+
+
+class Listed(Searcher):
+    """Suggests a fixed list."""
+
+    def __init__(self, params: list[dict[str, Any]]) -> None:
+        self._params = params
+
+    def suggest(self, number: int) -> dict[str, Any] | None:
+        return self._params[number] if number < len(self._params) else None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A study after its end."""
+
+    record: StudyRecord
+    fault: Exception | None
+    events: list[Event]
+    notes: Path
+
+    @property
+    def trials(self) -> Mapping[str, TrialRecord]:
+        return self.record.trials
+
+    @property
+    def states(self) -> list[str]:
+        return [trial.state for trial in self.trials.values()]
+
+    def pids(self, value: float | None = None) -> list[int]:
+        """The processes that trained the trial of this value, an entry an attempt; None: those of all trials."""
+        names = [str(value)] if value is not None else sorted(path.name for path in self.notes.iterdir())
+        return [int(line) for name in names for line in (self.notes / name).read_text().splitlines()]
+
+    def decided(self) -> list[Event]:
+        return [event for event in self.events if event["type"] == "decided"]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """A local Ray with two slots, one for all tests; the folder for its files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))  # slots import what the tests import
+        with local_cluster(Capacity(cpus=2, gpus=0, slots=2), verbose=1) as scratch:
+            yield scratch
+
+
+@pytest.fixture
+def run(here: Path, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Runs a study of a command, with the trials of a list instead of a searcher's where one is given."""
+    notes = tmp_path_factory.mktemp("notes")
+    for name, text in FILES.items():
+        path = here / "conf" / name
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+
+    def run(*arguments: str, does: Mapping[float, str] | None = None, cpus: float | None = None) -> Ended:
+        overrides = [*arguments, f"study.storage={here}", "study.name=a"]
+        if does is not None:
+            overrides += ["--config-dir", str(here / "conf"), *SCRIPTED, f"model.notes={notes}"]
+        checked = inside(lambda composed: preflight(_on_one_machine(composed)), "+search=random", *overrides)
+        plan = checked.plan
+        if does is not None:
+            params = [{"model.value": value, "model.does": what} for value, what in does.items()]
+            plan = replace(plan, searcher=Listed(params), num_trials=len(params))
+        with open_study(plan, checked.folder, lambda event, record: None) as conductor:
+            _run_on(ray_cluster, conductor, checked, cpus)
+        return Ended(conductor.record, conductor.fault, list(read_journal(checked.folder.journal)), notes)
+
+    return run
+
+
+def _on_one_machine(composed: Composed) -> Composed:
+    composed.settings.cluster.cpus = 2.0
+    return composed
+
+
+def _run_on(scratch: str, conductor: Conductor, checked: Checked, cpus: float | None) -> None:
+    from raytune_nn.study.tuner import run_study
+
+    resources = checked.plan.settings.resources
+    if cpus is not None:  # fewer trials at once, each with the threads that it has in `config`
+        resources = replace(resources, cpus=cpus)
+    run_study(conductor, checked.plan.context(checked.folder), resources, scratch, lambda: None)
+    conductor.close(interrupted=False)
+
+
+def test_actors_are_reused_also_after_an_exception(run: Run) -> None:
+    what = {0.1: "train", 0.2: "raise", 0.3: "exit", 0.4: "diverge", 0.5: "raise_once", 0.6: "train"}
+    study = run("failures.max_retries=1", "budget.max_epochs=3", does=what)
+    assert study.states == ["complete", "failed", "failed", "diverged", "complete", "complete"]
+    assert len(study.pids()) == 6 + 3, "the attempts: two trials fail twice, one once"
+    assert len(set(study.pids())) <= 2, "an exception costs no process"
+    assert [trial.retries for trial in study.trials.values()] == [0, 1, 1, 0, 1, 0]
+
+    failed, exited, diverged, again = (study.trials[id] for id in "1234")
+    assert failed.reason == "ZeroDivisionError: by the script"
+    assert 'raise ZeroDivisionError("by the script")' in failed.error
+    assert exited.reason == "SystemExit: 3"
+    assert diverged.value is None
+    assert diverged.reason == "val_acc was nan at epoch 2"
+    assert again.value == pytest.approx(0.503)
+    assert again.error == ""
+    assert [trial.epochs for trial in study.trials.values()] == [3, 1, 1, 2, 3, 3]
+    assert (study.record.status, study.fault) == ("complete", None)
+    assert study.record.best is study.trials["5"]
+
+
+def test_a_trial_whose_process_dies_is_tried_again(run: Run) -> None:
+    """And one whose process dies before the trial begins, of what the trial before it left there, loses no attempt."""
+    what = {0.1: "die_once", 0.2: "unwell", 0.3: "train", 0.4: "train", 0.5: "die"}
+    study = run("failures.max_retries=1", "budget.max_epochs=2", does=what)
+    assert study.states == ["complete", "diverged", "complete", "complete", "failed"]
+    assert [trial.retries for trial in study.trials.values()] == [1, 0, 0, 0, 1]
+    first, second = study.pids(0.1)
+    assert first != second
+    assert study.trials["0"].value == pytest.approx(0.102)
+    assert len(study.pids(0.2) + study.pids(0.3) + study.pids(0.4)) == 3
+    assert "died" in study.trials["4"].error
+    assert study.trials["4"].reason
+    assert study.record.status == "complete"
+
+
+def test_a_metric_that_is_never_logged_ends_the_study(run: Run) -> None:
+    study = run("budget.max_epochs=2", does=dict.fromkeys([0.1, 0.2, 0.3, 0.4], "silent"))
+    assert isinstance(study.fault, ConfigError)
+    assert study.fault.found == "val_acc; the module logs loss"
+    assert study.fault.fix == "objective.metric=loss"
+    assert study.record.status == "invalid"
+    assert len(study.trials) <= 4
+
+
+def test_a_target_ends_the_study_early(run: Run) -> None:
+    what = {0.1: "slow", 0.9: "train", 0.2: "train", 0.3: "train"}
+    study = run("budget.max_epochs=8", "budget.target=0.902", does=what)
+    best = study.record.best
+    assert best is study.trials["1"]
+    assert (best.state, best.epochs) == ("stopped", 2)
+    assert best.value == pytest.approx(0.902)
+    assert study.record.reason.startswith("budget.target=0.902 is reached")
+    assert study.trials["0"].state == "stopped"
+    assert study.trials["0"].epochs < 8
+    assert study.record.status == "complete"
+
+
+def test_asha_stops_trials_at_its_rungs_only(run: Run) -> None:
+    study = run("search/scheduler=asha", "search_space=mlp", "budget.num_trials=9", "budget.max_epochs=9")
+    stopped = {event["trial"]: event["epoch"] for event in study.decided()}
+    assert set(stopped.values()) <= {1, 3}
+    assert len(stopped) >= 4
+    assert [id for id, trial in study.trials.items() if trial.state == "stopped"] == sorted(stopped)
+    assert {id: study.trials[id].epochs for id in stopped} == stopped, "none trains on past its rung"
+    others = [trial for id, trial in study.trials.items() if id not in stopped]
+    assert {(trial.state, trial.epochs) for trial in others} == {("complete", 9)}
+
+
+def test_the_number_of_slots_changes_no_value(run: Run, tmp_path: Path) -> None:
+    arguments = ("search_space=mlp", "budget.num_trials=5", "budget.max_epochs=2")
+    two = run(*arguments)
+    (tmp_path / "a").rename(tmp_path / "with_two_slots")
+    one = run(*arguments, cpus=2.0)
+    assert _values(one) == _values(two)
+    assert all(math.isfinite(value) for values in _values(one).values() for value in values)
+    assert _together(two) == 2
+    assert _together(one) == 1
+
+
+def _values(study: Ended) -> dict[str, list[float]]:
+    """All metrics of all reports of each trial."""
+    values: dict[str, list[float]] = {id: [] for id in study.trials}
+    for event in study.events:
+        if event["type"] == "reported":
+            values[event["trial"]] += event["metrics"].values()
+    return values
+
+
+def _together(study: Ended) -> int:
+    """How many trials ran at once at most."""
+    running, most = set[str](), 0
+    for event in study.events:
+        if event["type"] == "started":
+            running.add(event["trial"])
+        elif event["type"] == "ended":
+            running.discard(event["trial"])
+        most = max(most, len(running))
+    return most

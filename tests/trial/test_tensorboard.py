@@ -1,0 +1,105 @@
+"""The TensorBoard run of a trial, read back as TensorBoard reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from event_files import Run
+from tensorboard.plugins.hparams import metadata
+
+from raytune_nn.trial.tensorboard import TrialLogger
+
+PARAMS = {
+    "optimizer.lr": 0.125,
+    "model.depth": 3,
+    "model.norm": "layer",
+    "model.bias": False,
+    "model.dropout": None,
+    "model.sizes": [64, 64],
+}
+
+
+@pytest.fixture
+def logger(tmp_path: Path) -> TrialLogger:
+    return TrialLogger(tmp_path / "tb" / "7", "7", PARAMS, "val_acc")
+
+
+def read(logger: TrialLogger) -> Run:
+    return Run(Path(logger.log_dir))
+
+
+def test_it_knows_where_it_writes(logger: TrialLogger, tmp_path: Path) -> None:
+    assert (logger.name, logger.version) == ("tb", "7")
+    assert (logger.save_dir, logger.log_dir) == (str(tmp_path / "tb"), str(tmp_path / "tb" / "7"))
+
+
+def test_metrics_become_scalars_but_for_the_epoch(logger: TrialLogger) -> None:
+    logger.log_metrics({"val_acc": 0.25, "epoch": 0.0}, step=4)
+    logger.log_metrics({"val_acc": 0.5, "train_loss": 2.0, "epoch": 1.0}, step=8)
+    logger.flush()
+    run = read(logger)
+    assert run.tags == ["train_loss", "val_acc"]
+    assert run.scalars("val_acc") == [(4, 0.25), (8, 0.5)]
+    assert run.scalars("train_loss") == [(8, 2.0)]
+
+
+def test_what_is_flushed_can_be_read_before_the_end(logger: TrialLogger) -> None:
+    logger.flush()
+    run = read(logger)
+    assert run.hparams() == {
+        "optimizer.lr": 0.125,
+        "model.depth": 3.0,
+        "model.norm": "layer",
+        "model.bias": "False",
+        "model.dropout": "None",
+        "model.sizes": "[64, 64]",
+    }
+    assert run.metrics() == ["final/val_acc"]
+    assert run.status() is None
+
+
+def test_a_modules_own_hyperparameters_are_not_logged(logger: TrialLogger) -> None:
+    logger.log_hyperparams({"secret": 1, "width": 64})
+    logger.close(0.5, failed=False)
+    run = read(logger)
+    assert set(run.hparams()) == set(PARAMS)
+    assert run.tags == ["final/val_acc"]
+
+
+def test_the_writer_is_there_for_modules(logger: TrialLogger) -> None:
+    logger.experiment.add_scalar("mine", 1.0, 2)
+    logger.close(None, failed=True)
+    assert read(logger).scalars("mine") == [(2, 1.0)]
+
+
+@pytest.mark.parametrize(("failed", "status"), [(False, "success"), (True, "failure")])
+def test_the_end_has_the_final_value_and_the_true_status(logger: TrialLogger, failed: bool, status: str) -> None:
+    logger.log_metrics({"val_acc": 0.25}, step=4)
+    logger.close(0.75, failed)
+    run = read(logger)
+    assert run.scalars("final/val_acc") == [(0, 0.75)]
+    assert run.status() == status
+    assert run.last_tag() == metadata.SESSION_END_INFO_TAG
+
+
+def test_a_trial_without_a_value_has_no_final_one(logger: TrialLogger) -> None:
+    logger.close(None, failed=True)
+    run = read(logger)
+    assert run.tags == []
+    assert run.status() == "failure"
+
+
+def test_a_study_without_a_space_has_a_run_too(tmp_path: Path) -> None:
+    logger = TrialLogger(tmp_path / "tb" / "0", "0", {}, "val_acc")
+    logger.close(0.5, failed=False)
+    assert read(logger).scalars("final/val_acc") == [(0, 0.5)]
+
+
+def test_nothing_is_written_after_the_end(logger: TrialLogger) -> None:
+    logger.close(0.5, failed=False)
+    logger.log_metrics({"val_acc": 0.25}, step=4)
+    logger.flush()
+    run = read(logger)
+    assert run.tags == ["final/val_acc"]
+    assert run.last_tag() == metadata.SESSION_END_INFO_TAG

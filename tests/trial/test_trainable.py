@@ -1,0 +1,231 @@
+"""The hand-over between a training's thread and the slot that is asked for its reports."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trial_parts import base_config, context
+
+from raytune_nn.trial import fit, trainable
+from raytune_nn.trial.task import Report, TrialTask
+from raytune_nn.trial.trainable import TrialActor, _Training
+
+Send = Callable[[Report], bool]
+Body = Callable[[Send], None]
+
+
+class Script:
+    """Stands in for ``run_trial``: reports the epochs it is given, and remembers each answer."""
+
+    def __init__(self, epochs: list[int], error: BaseException | None = None) -> None:
+        self.epochs, self.error = epochs, error
+        self.answers: list[tuple[int, bool]] = []
+        self.changed = threading.Condition()
+
+    def __call__(self, study: object, task: object, isolation: object, send: Send) -> None:
+        for epoch in self.epochs:
+            goes_on = send(Report(epoch, step=10 * epoch, seconds=1.0, metrics={"val_acc": epoch / 8}))
+            with self.changed:
+                self.answers.append((epoch, goes_on))
+                self.changed.notify_all()
+            if not goes_on:
+                return
+        if self.error is not None:
+            raise self.error
+
+    def wait_for(self, answers: int) -> None:
+        """Until so many reports were answered; then the next one has had the time to be sent."""
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.answers) >= answers, timeout=10)
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., _Training]]:
+    """Starts a training with a script for a body; ends its thread after the test."""
+    threads: list[_Training] = []
+
+    def start(script: Script, waits_at: tuple[int, ...] | None) -> _Training:
+        monkeypatch.setattr(fit, "run_trial", script)
+        study = context(base_config(), tmp_path, waits_at=waits_at)
+        thread = _Training(study, TrialTask("7", {}, None), isolation=None)  # type: ignore[arg-type]
+        threads.append(thread)
+        thread.go_on()
+        return thread
+
+    yield start
+    assert all(thread.stop(10) for thread in threads)
+
+
+def epochs(answer: dict[str, Any]) -> list[int]:
+    return [report["epoch"] for report in answer["reports"]]
+
+
+def drain(training: _Training) -> list[list[int]]:
+    """The epochs that each call of the slot gets, until the training ended."""
+    calls = []
+    while True:
+        training.go_on()
+        answer = training.collect()
+        calls.append(epochs(answer))
+        if answer["ended"]:
+            return calls
+
+
+def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., _Training]) -> None:
+    training = begin(Script([1]), None)
+    answer = training.collect()
+    assert answer["reports"] == [
+        {"epoch": 1, "step": 10, "seconds": 1.0, "metrics": {"val_acc": 0.125}, "checkpoint": None}
+    ]
+    assert (answer["ended"], answer["error"]) == (False, "")
+    training.go_on()
+    assert training.collect() == {"reports": [], "ended": True, "error": ""}
+
+
+def test_where_any_report_may_be_decided_on_each_one_waits(begin: Callable[..., _Training]) -> None:
+    script = Script([1, 2, 3])
+    training = begin(script, None)
+    assert epochs(training.collect()) == [1]
+    time.sleep(0.05)
+    assert script.answers == []
+    training.go_on()
+    assert epochs(training.collect()) == [2]
+    assert script.answers == [(1, True)]
+
+
+def test_where_nothing_is_decided_no_report_waits(begin: Callable[..., _Training]) -> None:
+    script = Script([1, 2, 3, 4])
+    training = begin(script, ())
+    script.wait_for(4)
+    assert epochs(training.collect()) == [1, 2, 3, 4], "one call gets all that there are"
+
+
+def test_a_training_waits_at_the_steps_of_the_scheduler_only(begin: Callable[..., _Training]) -> None:
+    script = Script([1, 2, 3, 4, 5, 6])
+    training = begin(script, (3, 5))
+    script.wait_for(2)
+    assert epochs(training.collect()) == [1, 2, 3]
+    assert script.answers == [(1, True), (2, True)]
+    training.go_on()
+    script.wait_for(4)
+    assert epochs(training.collect()) == [4, 5]
+    assert script.answers[-1] == (4, True)
+    training.go_on()
+    script.wait_for(6)
+    assert [report for call in drain(training) for report in call] == [6]
+
+
+def test_the_first_report_after_a_skipped_step_waits(begin: Callable[..., _Training]) -> None:
+    script = Script([2, 4, 6, 8])
+    training = begin(script, (3, 7))
+    script.wait_for(1)
+    assert epochs(training.collect()) == [2, 4], "4 stands for 3"
+    training.go_on()
+    script.wait_for(3)
+    assert epochs(training.collect()) == [6, 8]
+    assert script.answers == [(2, True), (4, True), (6, True)]
+
+
+def test_a_second_report_of_the_same_epoch_does_not_wait_again(begin: Callable[..., _Training]) -> None:
+    script = Script([1, 1, 2, 2])
+    training = begin(script, (1,))
+    assert epochs(training.collect()) == [1]
+    training.go_on()
+    script.wait_for(4)
+    assert [report for call in drain(training) for report in call] == [1, 2, 2]
+
+
+def test_an_answer_is_given_once(begin: Callable[..., _Training]) -> None:
+    script = Script([1, 2, 3])
+    training = begin(script, (2, 3))
+    script.wait_for(1)
+    for _ in range(3):
+        training.go_on()  # nothing was collected yet, so nothing is answered
+    assert epochs(training.collect()) == [1, 2]
+    time.sleep(0.05)
+    assert script.answers == [(1, True)]
+
+
+def test_to_stop_ends_a_training_that_waits(begin: Callable[..., _Training]) -> None:
+    script = Script([1, 2, 3])
+    training = begin(script, None)
+    training.collect()
+    assert training.stop(10)
+    assert not training.is_alive()
+    assert script.answers == [(1, False)]
+
+
+def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Training]) -> None:
+    reported, go_on = threading.Event(), threading.Event()
+
+    class Slow(Script):
+        def __call__(self, study: object, task: object, isolation: object, send: Send) -> None:
+            reported.set()
+            go_on.wait(10)
+            super().__call__(study, task, isolation, send)
+
+    script = Slow([1, 2])
+    training = begin(script, ())
+    reported.wait(10)
+    assert not training.stop(0.05), "it has not come to its next report"
+    go_on.set()
+    assert training.stop(10)
+    assert script.answers == [(1, False)]
+    assert training.collect() == {"reports": [], "ended": True, "error": ""}
+
+
+def test_a_training_begins_when_it_is_asked_for_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tune makes an actor for a trial, and then gives the trial to another that became free."""
+    begun: list[object] = []
+    monkeypatch.setattr(fit, "run_trial", lambda study, task, isolation, send: begun.append(task))
+    actor = TrialActor.__new__(TrialActor)
+    actor._study, actor._isolation = context(base_config(), tmp_path), None  # type: ignore[assignment]
+    actor._take({"task": TrialTask("7", {}, None)})
+    assert actor.reset_config({"task": TrialTask("8", {}, None)}), "to stop what never began takes no time"
+    assert begun == []
+    assert actor.step() == {"reports": [], "ended": True, "error": ""}
+    assert begun == [TrialTask("8", {}, None)]
+    actor.cleanup()
+
+
+def test_to_stop_twice_or_late_does_no_harm(begin: Callable[..., _Training]) -> None:
+    training = begin(Script([]), None)
+    assert training.collect()["ended"]
+    assert training.stop(10)
+    assert training.stop(10)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("mine"), SystemExit("mine"), KeyboardInterrupt("mine")])
+def test_an_exception_becomes_the_error_and_ends_the_thread(
+    begin: Callable[..., _Training], error: BaseException
+) -> None:
+    training = begin(Script([1], error), ())
+    training.join(10)
+    assert not training.is_alive()
+    answer = training.collect()
+    assert (epochs(answer), answer["ended"]) == ([1], True)
+    assert answer["error"].strip().endswith(f"{type(error).__name__}: mine")
+    assert "Traceback" in answer["error"]
+
+
+class Unstoppable:
+    """A training that does not hear that it is to stop."""
+
+    name = "trial-7"
+
+    def stop(self, seconds: float) -> bool:
+        return False
+
+
+def test_a_process_whose_training_goes_on_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainable, "STOP_SECONDS", 0.5)
+    actor = TrialActor.__new__(TrialActor)
+    actor._training = Unstoppable()  # type: ignore[assignment]
+    with pytest.raises(TimeoutError, match=r"trial-7 was told to stop and goes on after 0\.5 s"):
+        actor.reset_config({"task": TrialTask("8", {}, None)})
