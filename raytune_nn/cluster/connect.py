@@ -11,6 +11,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.errors import UnusableError
@@ -30,6 +31,7 @@ _ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
+_SOCKET = "/rtnn-12345678/session_2026-12-31_23-59-59_123456_1234567/sockets/plasma_store"
 
 
 @contextlib.contextmanager
@@ -44,20 +46,26 @@ def local_cluster(capacity: Capacity, verbose: int) -> Iterator[str]:
     import ray
 
     importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting
-    folder = tempfile.mkdtemp(prefix="rtnn-")  # short: a socket's path has 107 characters at most
+    folder = tempfile.mkdtemp(prefix="rtnn-", dir=_short_temporary_folder())
     try:
         os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
         importing.start()
         _start(capacity, folder, quiet)
         importing.join()
         if quiet:
-            logging.getLogger("ray").setLevel(logging.CRITICAL)  # importing ray and tune set it to their own taste
+            _silence(ray)
         yield folder
     finally:
         if importing.is_alive():
             importing.join()
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _short_temporary_folder() -> str:
+    """That of the environment, unless Ray's sockets in it would have longer paths than the system allows."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder + _SOCKET)) <= 107 else "/tmp"
 
 
 def _start(capacity: Capacity, folder: str, quiet: bool) -> None:
@@ -86,6 +94,11 @@ def _start(capacity: Capacity, folder: str, quiet: bool) -> None:
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets its own
+
+
+def _silence(ray: Any) -> None:
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # importing ray and tune set it to their own taste
+    ray._private.worker.print_to_stdstream = lambda *args, **keywords: None  # of lost workers; the study tells of them
 
 
 def _write_token(folder: str) -> str:

@@ -19,14 +19,15 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
     if fault is not None:
         raise fault
     if record.counts["failed"]:
-        print(failures(record, folder))
+        print(failures(record))
     if record.status == "interrupted":
         raise InterruptedStudyError("the study was interrupted; what it had is kept", fix=resume)
     if record.best is None:
+        counted = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
         raise NoSuccessfulTrialError(
             "a study needs one trial that ends with a finite value",
-            f"{len(record.trials)} trials: {record.counts['failed']} failed, {record.counts['diverged']} diverged",
-            f"read the tracebacks in {folder.journal}",
+            f"{len(record.trials)} trials: {counted}{f'; ended since {record.reason}' if record.reason else ''}",
+            "a longer budget" if record.reason else f"read what went wrong above, or in {folder.journal}",
         )
     print(winner(record, folder))
     print(others)

@@ -19,7 +19,7 @@ def report(composed: Composed) -> None:
         write_results(folder, record)
     print(trials_table(record))
     if record.counts["failed"]:
-        print(failures(record, folder))
+        print(failures(record))
     if record.best is not None:
         print(winner(record, folder))
     print(commands(folder, str(record.study.get("command", "")))[1])

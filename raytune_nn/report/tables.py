@@ -74,7 +74,7 @@ def rank(record: StudyRecord) -> list[TrialRecord]:
     return sorted(record.trials.values(), key=key)
 
 
-def failures(record: StudyRecord, folder: StudyFolder) -> str:
+def failures(record: StudyRecord) -> str:
     """What went wrong, grouped by cause, with the whole traceback of the first trial of each."""
     causes: dict[str, list[TrialRecord]] = defaultdict(list)
     for trial in record.trials.values():

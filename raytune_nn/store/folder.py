@@ -87,8 +87,10 @@ def locate_study(storage: str, name: str) -> StudyFolder:
     """The folder of a study by its storage and name.
 
     Raises:
-        ConfigError: The name is no plain folder name.
+        ConfigError: The name is no plain folder name, or the storage is a URI.
     """
+    if "://" in storage:  # as a path it would make a folder called "s3:" here
+        raise ConfigError("study.storage must be the path of a folder", storage, "study.storage=studies")
     if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
         raise ConfigError("study.name must be a plain folder name", name, "study.name=first")
     return StudyFolder(Path(os.path.abspath(os.path.expanduser(storage))) / name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -128,7 +129,7 @@ class _Verdicts(_OfDriver, TrialScheduler):
         """The process of the trial is gone: its own exceptions arrive as results."""
         task = trial.config["task"]
         if not self._feed.take_back(task):
-            self._conductor.ended(task.id, str(trial.get_error() or "the trial's process died"))
+            self._conductor.ended(task.id, _what_was_lost(trial))
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         pass
@@ -141,6 +142,12 @@ class _Verdicts(_OfDriver, TrialScheduler):
 
     def debug_string(self) -> str:
         return ""
+
+
+def _what_was_lost(trial: Trial) -> str:
+    """Ray's words on a lost process, and at the end the short version, or the error that kept it from starting."""
+    words = Path(trial.error_file).read_text() if trial.error_file else ""
+    return words if words and "died unexpectedly" not in words else f"{words}\nthe trial's process died"
 
 
 class _Events(_OfDriver, Callback):

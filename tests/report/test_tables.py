@@ -177,7 +177,7 @@ def test_failures_are_grouped_by_cause_with_the_first_traceback_of_each(told: To
     for number in range(7):
         told.add(end="failed", error=f"Traceback\n  line {number}\nValueError: no\n")
     told.add(0.5)
-    assert failures(told.record, folder).splitlines() == [
+    assert failures(told.record).splitlines() == [
         "",
         "what went wrong",
         "  7 times: ValueError: no  (trials 1, 2, 3, 4, 5, …)",
@@ -193,7 +193,7 @@ def test_failures_are_grouped_by_cause_with_the_first_traceback_of_each(told: To
 
 def test_a_long_traceback_is_cut_from_above(told: Told, folder: StudyFolder) -> None:
     told.add(end="failed", error="\n".join(f"line {number}" for number in range(50)))
-    lines = failures(told.record, folder).splitlines()
+    lines = failures(told.record).splitlines()
     assert lines[3:] == [f"    line {number}" for number in range(38, 50)]
 
 

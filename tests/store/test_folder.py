@@ -43,6 +43,11 @@ def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> No
         locate_study(str(tmp_path), name)
 
 
+def test_a_storage_that_is_no_path_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"study\.storage must be the path of a folder"):
+        locate_study("s3://bucket/studies", "first")
+
+
 @pytest.mark.parametrize("name", ["first", "2026-11-20_17-05-33_asha", "ünï 🙂", "...", ".hidden", "a=1,b"])
 def test_any_other_name_is_one_folder(name: str, tmp_path: Path) -> None:
     folder = locate_study(str(tmp_path), name)

@@ -8,6 +8,7 @@ import resource
 import tempfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +39,7 @@ def segment(folder: Path, number: int = 0) -> Path:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.dictionaries(st.text(min_size=1).map(lambda key: f"x{key}"), json_values, max_size=4), max_size=4))
 def test_any_plain_value_comes_back(bodies: list[dict[str, Any]]) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, patch("os.fsync"):
         events = write(Path(name), *bodies)
         assert repr(list(read_journal(Path(name)))) == repr(events), "NaN equals itself only as a text"
 
@@ -93,7 +94,7 @@ def test_a_torn_last_line_is_dropped_and_counted_wherever_it_was_cut(tmp_path: P
 @settings(max_examples=200, deadline=None)
 @given(position=st.integers(0, 10**6), byte=st.integers(0, 255))
 def test_any_other_byte_that_changed_is_refused_with_its_place(position: int, byte: int) -> None:
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, patch("os.fsync"):
         folder = Path(name)
         write(folder, {"n": -1})
         write(folder, {"n": 0, "value": 0.5}, {"n": 1, "text": "a b"}, {"n": 2})

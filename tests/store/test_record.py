@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -60,7 +61,7 @@ def fold(objective: Objective, *entries: tuple[Any, ...]) -> StudyRecord:
 @given(journals(), objectives)
 def test_a_fold_of_the_file_is_what_the_driver_had_live(entries: list[Event], objective: Objective) -> None:
     live = StudyRecord(objective)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, patch("os.fsync"):
         journal = Journal(Path(name))
         for event in entries:
             live.apply(journal.append(**{key: value for key, value in event.items() if key != "time"}))

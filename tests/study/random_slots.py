@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from hand_study import EPOCHS, OBJECTIVE, Heard, make_plan, report
 
@@ -136,7 +137,8 @@ class Slots:
 
 @contextmanager
 def a_folder() -> Iterator[StudyFolder]:
-    with tempfile.TemporaryDirectory() as name:
+    """Of a study that lasts for one example, and need not survive a power cut."""
+    with tempfile.TemporaryDirectory() as name, patch("os.fsync"):
         yield StudyFolder(Path(name) / "s")
 
 

@@ -84,7 +84,7 @@ def outcome(trial: TrialRecord) -> tuple[object, ...]:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(sorted(SCHEDULERS)), st.floats(0, 1))
 def test_the_rest_of_the_calls_gets_the_answers_it_got(seed: int, scheduler: str, part: float) -> None:
     with a_folder() as folder, a_folder() as second:

@@ -157,8 +157,8 @@ def test_a_trial_whose_process_dies_is_tried_again(run: Run) -> None:
     assert first != second
     assert study.trials["0"].value == pytest.approx(0.102)
     assert len(study.pids(0.2) + study.pids(0.3) + study.pids(0.4)) == 3
-    assert "died" in study.trials["4"].error
-    assert study.trials["4"].reason
+    assert study.trials["4"].reason == "the trial's process died"
+    assert f"pid: {study.pids(0.5)[-1]}" in study.trials["4"].error
     assert study.record.status == "complete"
 
 

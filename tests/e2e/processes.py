@@ -1,0 +1,125 @@
+"""Commands as real processes, each in a session, a working directory and a temporary folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PYTHON = (sys.executable, "-m", "raytune_nn")
+TIMEOUT = 300.0  # seconds; a command takes 5 to 20
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where commands run: ``work`` is their working directory, ``temporary`` is theirs alone."""
+
+    work: Path
+    temporary: Path
+    python_path: str = str(REPOSITORY)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, command: tuple[str, ...] = PYTHON) -> Finished:
+        """Runs a command to its end."""
+        began = time.monotonic()
+        with self.start(*arguments, command=command) as process:
+            out, err = process.communicate(timeout=TIMEOUT)
+        return Finished(process.returncode, out, err, time.monotonic() - began)
+
+    @contextmanager
+    def start(self, *arguments: str, command: tuple[str, ...] = PYTHON) -> Iterator[subprocess.Popen[str]]:
+        """A running command; what is left of its session is killed in the end."""
+        process = subprocess.Popen(
+            [*command, *arguments],
+            cwd=self.work,
+            env=self._variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+
+    def processes(self) -> list[str]:
+        """What still runs of the commands started here."""
+        mark = f"TMPDIR={self.temporary}\0".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (folder / "environ").read_bytes():
+                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:  # it ended meanwhile, or is somebody else's
+                continue
+        return found
+
+    def leftovers(self) -> list[str]:
+        """Files in the temporary folder, but for the cache folder that importing torch makes there."""
+        return [path.name for path in self.temporary.iterdir() if not path.name.startswith("torchinductor_")]
+
+    def study(self, name: str = "a") -> Path:
+        return self.work / "studies" / name
+
+    def _variables(self) -> dict[str, str]:
+        """Those of the tests, but for what a Ray in their own process left there."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
+        mine = {"TMPDIR": str(self.temporary), "PYTHONPATH": self.python_path}
+        return {**inherited, "HYDRA_FULL_ERROR": "", **mine, **self.environment}
+
+
+@contextmanager
+def new_place(work: Path, **fields: Any) -> Iterator[Place]:
+    """A place whose temporary folder is short enough for Ray's sockets, and gone in the end."""
+    with tempfile.TemporaryDirectory(prefix="e2e-") as temporary:
+        yield Place(work, Path(temporary), **fields)
+
+
+def summary(study: Path) -> dict[str, Any]:
+    """A study's ``summary.json``."""
+    read: dict[str, Any] = json.loads((study / "summary.json").read_text())
+    return read
+
+
+def events(study: Path) -> list[dict[str, Any]]:
+    """All whole lines of a study's journal."""
+    lines = [line for path in sorted((study / "journal").glob("*.jsonl")) for line in path.read_text().split("\n")[:-1]]
+    return [json.loads(line.partition(" ")[2]) for line in lines]
+
+
+def rows(study: Path) -> list[dict[str, str]]:
+    """The table of trials, a mapping a row."""
+    head, *lines = (study / "trials.csv").read_text().splitlines()
+    return [dict(zip(head.split(","), line.split(","), strict=True)) for line in lines]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    """Looks ten times a second."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that in time"
+        time.sleep(0.1)
