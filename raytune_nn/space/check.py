@@ -108,6 +108,5 @@ def _mended(place: str, base: Any, domain: Domain) -> str:
     low, high = domain.corners()[0], domain.corners()[-1]
     if not isinstance(base, int) or isinstance(base, bool) or math.ceil(low) > math.floor(high):
         return f"~{place}"
-    log = isinstance(domain, LogUniform)
-    whole = (LogRandInt if log else RandInt)(max(1, math.ceil(low)) if log else math.ceil(low), math.floor(high))
-    return text_override(place, written(whole))
+    kind = LogRandInt if isinstance(domain, LogUniform) else RandInt
+    return text_override(place, written(kind(math.ceil(low), math.floor(high))))

@@ -35,7 +35,7 @@ def refused(there: ClusterConfig, wanted: ResourcesConfig) -> ConfigError:
         (worker(cpus=3), 2),
         (worker(cpus=8), 1),
         (worker(cpus=0.5), 16),
-        (worker(cpus=0.1), 80),  # 8 / 0.1 is not exact in binary
+        (worker(cpus=0.1), 80),
         (worker(gpus=1), 4),
         (worker(gpus=2), 2),
         (worker(gpus=0.25), 8),  # the cores end before the GPUs
@@ -45,6 +45,11 @@ def refused(there: ClusterConfig, wanted: ResourcesConfig) -> ConfigError:
 )
 def test_slots_are_the_least_of_what_each_resource_allows(wanted: ResourcesConfig, slots: int) -> None:
     assert plan_capacity(cluster(), wanted) == Capacity(8, 4, slots)
+
+
+def test_a_fraction_that_is_not_exact_in_binary_fits_as_often_as_it_should() -> None:
+    assert 7 / 0.07 < 100
+    assert plan_capacity(cluster(cpus=7), worker(cpus=0.07)).slots == 100
 
 
 @pytest.mark.parametrize(("memory", "slots"), [(16.0, 1), (5.0, 3), (1.0, 8)])

@@ -64,7 +64,10 @@ class Place:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                process.wait()
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
 
     def processes(self) -> list[str]:
         """What still runs of the commands started here."""
@@ -97,6 +100,27 @@ def new_place(work: Path, **fields: Any) -> Iterator[Place]:
     """A place whose temporary folder is short enough for Ray's sockets, and gone in the end."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as temporary:
         yield Place(work, Path(temporary), **fields)
+
+
+def write_scripted(place: Place, module: str = "") -> tuple[str, ...]:
+    """Puts the scripted module of ``tests/study`` there, with its options of `model` and `data`; the overrides for it.
+
+    Args:
+        module: More code for it.
+    """
+    source = REPOSITORY / "tests" / "study" / "scripted_module.py"
+    (place.work / "scripted_module.py").write_text(source.read_text() + module)
+    name = "Slow" if module else "Scripted"
+    options = {
+        "model": f"{{_target_: scripted_module.{name}, value: 0.5, does: train, notes: notes}}",
+        "data": "{_target_: scripted_module.OneBatch}",
+        "search_space": "{model: {value: 'uniform(0, 1)'}}",
+    }
+    for group, text in options.items():
+        (place.work / "conf" / group).mkdir(parents=True)
+        (place.work / "conf" / group / "scripted.yaml").write_text(text)
+    (place.work / "notes").mkdir()
+    return ("study.name=a", "--config-dir", "conf", "model=scripted", "data=scripted", "optimizer=from_model")
 
 
 def summary(study: Path) -> dict[str, Any]:

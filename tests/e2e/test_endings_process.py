@@ -6,40 +6,42 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from processes import TIMEOUT, Finished, Place, events, new_place, rows, summary, wait_until
+from processes import TIMEOUT, Finished, Place, events, new_place, rows, summary, wait_until, write_scripted
 
-SCRIPTED = (
-    "study.name=a",
-    "optimizer=from_model",
-    "data={_target_: scripted_module.OneBatch}",
-    "budget.max_epochs=3",
-    "budget.num_trials=3",
-)
-SEARCH = ("+search=random", "search_space={model: {value: 'uniform(0, 1)'}}")
+SEARCH = ("+search=random", "search_space=scripted", "budget.num_trials=3")
+
+
+@dataclass(frozen=True)
+class Scripted:
+    """A place with the scripted module in it, and the overrides that every command there needs."""
+
+    place: Place
+    overrides: tuple[str, ...]
+
+    def arguments(self, does: str, *more: str) -> tuple[str, ...]:
+        return (*self.overrides, "budget.max_epochs=3", f"model.does={does}", *more)
+
+    def run(self, does: str, *more: str) -> Finished:
+        return self.place.run(*self.arguments(does, *more))
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+def scripted(tmp_path: Path) -> Iterator[Scripted]:
     with new_place(tmp_path) as place:
-        scripted = Path(__file__).parents[1] / "study" / "scripted_module.py"
-        (place.work / "scripted_module.py").write_text(scripted.read_text())
-        (place.work / "notes").mkdir()
-        yield place
+        yield Scripted(place, write_scripted(place))
 
 
-def model(does: str) -> str:
-    return f"model={{_target_: scripted_module.Scripted, value: 0.5, does: {does}, notes: notes}}"
+@pytest.fixture
+def place(scripted: Scripted) -> Place:
+    return scripted.place
 
 
-def run(place: Place, does: str, *more: str) -> Finished:
-    return place.run(*SCRIPTED, model(does), *more)
-
-
-def test_a_study_whose_trials_all_raise_says_why(place: Place) -> None:
-    ran = run(place, "raise", *SEARCH)
+def test_a_study_whose_trials_all_raise_says_why(scripted: Scripted, place: Place) -> None:
+    ran = scripted.run("raise", *SEARCH)
     assert ran.code == 3
     assert "3 times: ZeroDivisionError: by the script  (trials 0, 1, 2)" in ran.out
     assert 'raise ZeroDivisionError("by the script")' in ran.out, "the traceback, down to the user's line"
@@ -49,27 +51,27 @@ def test_a_study_whose_trials_all_raise_says_why(place: Place) -> None:
     assert summary(place.study())["status"] == "failed"
     assert {(row["state"], row["value"], row["epochs"]) for row in rows(place.study())} == {("failed", "0.501", "1")}
     assert not (place.study() / "best").exists()
-    again = run(place, "raise", *SEARCH)
+    again = scripted.run("raise", *SEARCH)
     assert (again.code, again.out, again.err) == (3, ran.out.partition("\n\n")[2].join(["\n", ""]), ran.err)
     assert again.seconds < 5
 
 
-def test_a_metric_that_is_never_logged_gives_the_name_up(place: Place) -> None:
-    ran = run(place, "silent", *SEARCH)
+def test_a_metric_that_is_never_logged_gives_the_name_up(scripted: Scripted, place: Place) -> None:
+    ran = scripted.run("silent", *SEARCH)
     assert ran.code == 2
     assert "objective.metric must be logged" in ran.err
     assert "val_acc; the module logs loss" in ran.err
     assert "try:   objective.metric=loss" in ran.err
     assert summary(place.study())["status"] == "invalid"
-    mended = run(place, "silent", *SEARCH, "objective.metric=loss", "objective.mode=min")
+    mended = scripted.run("silent", *SEARCH, "objective.metric=loss", "objective.mode=min")
     assert mended.code == 0, mended.err
     assert summary(place.study())["status"] == "complete"
     assert [row["trial"] for row in rows(place.study())] == ["0", "1", "2"]
 
 
 @pytest.mark.parametrize(("does", "code"), [("train", 0), ("raise", 3), ("exit", 3), ("diverge", 3), ("silent", 2)])
-def test_a_single_training_ends_with_the_same_codes(place: Place, does: str, code: int) -> None:
-    ran = run(place, does)
+def test_a_single_training_ends_with_the_same_codes(scripted: Scripted, place: Place, does: str, code: int) -> None:
+    ran = scripted.run(does)
     assert ran.code == code, ran.err
     status = {0: "complete", 2: "invalid", 3: "failed"}[code]
     assert summary(place.study())["status"] == status
@@ -78,11 +80,11 @@ def test_a_single_training_ends_with_the_same_codes(place: Place, does: str, cod
 
 
 @pytest.mark.parametrize("signals", [1, 2])
-def test_a_single_training_that_is_interrupted_can_be_resumed(place: Place, signals: int) -> None:
-    arguments = (*SCRIPTED, model("slow"), "budget.max_epochs=6")
+def test_a_single_training_that_is_interrupted_can_be_resumed(scripted: Scripted, place: Place, signals: int) -> None:
+    arguments = scripted.arguments("slow", "budget.max_epochs=6")
     journal = place.study() / "journal"
     with place.start(*arguments) as process:
-        wait_until(lambda: journal.is_dir() and _types(place).count("reported") >= 1, TIMEOUT)
+        wait_until(lambda: process.poll() is not None or (journal.is_dir() and "reported" in _types(place)), TIMEOUT)
         for _ in range(signals):
             os.killpg(process.pid, signal.SIGINT)
             time.sleep(0.2)

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from processes import TIMEOUT, Place, events, new_place, rows, summary, wait_until
+from processes import TIMEOUT, Place, events, new_place, rows, summary, wait_until, write_scripted
 
 STUDY = ("+search=random", "study.name=a", "budget.num_trials=10", "budget.max_epochs=30")
 TRIALS = [str(number) for number in range(10)]
 SLOW = """
-import time
-from scripted_module import Scripted
 
 class Slow(Scripted):
     def training_step(self, batch, batch_idx):
@@ -108,18 +106,7 @@ def test_a_killed_driver_is_resumed_by_the_same_command(place: Place) -> None:
 
 @pytest.mark.slow
 def test_a_signal_does_not_wait_for_a_long_epoch(place: Place) -> None:
-    scripted = Path(__file__).parents[1] / "study" / "scripted_module.py"
-    (place.work / "scripted_module.py").write_text(scripted.read_text())
-    (place.work / "slow_module.py").write_text(SLOW)
-    study = (
-        "study.name=a",
-        "optimizer=from_model",
-        "model={_target_: slow_module.Slow, value: 0.5, does: train, notes: .}",
-        "data={_target_: scripted_module.OneBatch}",
-        "+search=random",
-        "+search_space.model.value=uniform(0, 1)",
-    )
-    with place.start(*study) as process:
+    with place.start(*write_scripted(place, SLOW), "+search=random", "search_space=scripted") as process:
         wait_until(lambda: _reported(place) == 2 or process.poll() is not None, TIMEOUT)
         began = time.monotonic()
         process.terminate()

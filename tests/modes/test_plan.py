@@ -93,6 +93,15 @@ def test_a_plan_is_checked_to_the_end(here: Path, override: str, rule: str) -> N
 
 
 @pytest.mark.usefixtures("here")
+def test_each_choice_is_checked_beside_the_others_and_not_beside_a_base_that_no_trial_trains() -> None:
+    choices = ("optimizer.choose={adam: {}, adamw: {}}", "lr_scheduler.choose={cosine: {}, step: {}}")
+    typed = ["+search=asha", "optimizer=from_model", *(f"+search_space.{choice}" for choice in choices)]
+    assert planned(*typed)["lr_scheduler"] == "choice(cosine, step)"
+    ran = run("mode=plan", *typed, "++lr_scheduler.scheduler.eta_min=1")
+    assert ran.rule == "lr_scheduler.scheduler.eta_min must be a keyword of torch.optim.lr_scheduler.StepLR"
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     "choice",
     [
