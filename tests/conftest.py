@@ -10,6 +10,10 @@ from typing import Any
 
 import pytest
 
+from raytune_nn.cluster.connect import ENVIRONMENT
+
+os.environ.update(ENVIRONMENT)  # before any test imports ray, which reads some of it only once
+
 _skipped: list[str] = []
 
 

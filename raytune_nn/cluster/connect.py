@@ -16,7 +16,7 @@ from typing import Any
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.errors import UnusableError
 
-_ENVIRONMENT = {  # read when ray is imported: nothing may import it before
+ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "RAY_AUTH_MODE": "token",  # any client of a Ray cluster can run code
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
@@ -42,7 +42,7 @@ def local_cluster(capacity: Capacity, verbose: int) -> Iterator[str]:
         UnusableError: Ray does not start.
     """
     quiet = verbose < 2
-    os.environ.update(_ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(capacity.slots))
+    os.environ.update(ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(capacity.slots))
     import ray
 
     importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting

@@ -49,11 +49,12 @@ def test_a_study_whose_trials_all_raise_says_why(scripted: Scripted, place: Plac
     assert "3 failed, 0 diverged" in ran.err
     assert "Traceback" not in ran.err
     assert summary(place.study())["status"] == "failed"
-    assert {(row["state"], row["value"], row["epochs"]) for row in rows(place.study())} == {("failed", "0.501", "1")}
+    assert {(row["state"], row["epochs"]) for row in rows(place.study())} == {("failed", "1")}
     assert not (place.study() / "best").exists()
     again = scripted.run("raise", *SEARCH)
-    assert (again.code, again.out, again.err) == (3, ran.out.partition("\n\n")[2].join(["\n", ""]), ran.err)
-    assert again.seconds < 5
+    assert (again.code, again.err) == (3, ran.err)
+    assert "3 times: ZeroDivisionError: by the script  (trials 0, 1, 2)" in again.out
+    assert again.seconds < 5, "no Ray starts"
 
 
 def test_a_metric_that_is_never_logged_gives_the_name_up(scripted: Scripted, place: Place) -> None:
@@ -69,7 +70,7 @@ def test_a_metric_that_is_never_logged_gives_the_name_up(scripted: Scripted, pla
     assert [row["trial"] for row in rows(place.study())] == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize(("does", "code"), [("train", 0), ("raise", 3), ("exit", 3), ("diverge", 3), ("silent", 2)])
+@pytest.mark.parametrize(("does", "code"), [("train", 0), ("exit", 3), ("diverge", 3), ("silent", 2)])
 def test_a_single_training_ends_with_the_same_codes(scripted: Scripted, place: Place, does: str, code: int) -> None:
     ran = scripted.run(does)
     assert ran.code == code, ran.err
@@ -79,9 +80,9 @@ def test_a_single_training_ends_with_the_same_codes(scripted: Scripted, place: P
     assert place.leftovers() == []
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("signals", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_single_training_that_is_interrupted_can_be_resumed(scripted: Scripted, place: Place, signals: int) -> None:
-    arguments = scripted.arguments("slow", "budget.max_epochs=6")
+    arguments = scripted.arguments("slow", "budget.max_epochs=4")
     journal = place.study() / "journal"
     with place.start(*arguments) as process:
         wait_until(lambda: process.poll() is not None or (journal.is_dir() and "reported" in _types(place)), TIMEOUT)
@@ -93,7 +94,7 @@ def test_a_single_training_that_is_interrupted_can_be_resumed(scripted: Scripted
     assert summary(place.study())["status"] == "interrupted"
     ran = place.run(*arguments)
     assert ran.code == 0, ran.err
-    assert [row["epochs"] for row in rows(place.study())] == ["6"]
+    assert [row["epochs"] for row in rows(place.study())] == ["4"]
 
 
 def _types(place: Place) -> list[str]:
