@@ -56,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stopped.code if isinstance(stopped.code, int) else 0
     except KeyboardInterrupt:
         return _fail(InterruptedStudyError("interrupted before the study began; nothing was created"))
+    except BrokenPipeError:  # `… | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        return 0
     except Exception:
         traceback.print_exc()
         print("\nThis is a fault of raytune_nn, not of your configuration.", file=sys.stderr)

@@ -173,3 +173,9 @@ def test_a_plan_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith(f"study      {tmp_path}/studies/")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_read_enough_is_no_fault(here: Path) -> None:
+    command = f"{sys.executable} -m raytune_nn mode=plan +search=random | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=here)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -53,7 +53,7 @@ def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: 
             enable_model_summary=verbose > 1,
         )
         reporter.checkpointer = Checkpointer(
-            folder / "checkpoints" / task.id, _standalone(built.config), study.objective, task.best_value
+            folder / "checkpoints" / task.id, _standalone(config, built.config), study.objective, task.best_value
         )
         built.trainer.fit(built.model, datamodule=built.data)
         failed = tracker.value is None or not math.isfinite(tracker.value)
@@ -61,10 +61,15 @@ def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: 
         logger.close(tracker.value, failed)
 
 
-def _standalone(config: dict[str, Any]) -> dict[str, Any]:
-    """A trial's configuration as that of a single training, ready to be run again by itself."""
-    study = {**config["study"], "name": None, "resume": "auto", "trial": None}
-    return {**config, "search": None, "search_space": {}, "mode": "run", "study": study}
+def _standalone(config: dict[str, Any], resolved: dict[str, Any]) -> dict[str, Any]:
+    """A trial's configuration as that of a single training, ready to be run again by itself.
+
+    Model and data hold values only, so that they can be built without Hydra; elsewhere references stay, so that an
+    override of ``budget.max_epochs`` reaches the Trainer too.
+    """
+    study = {**resolved["study"], "name": None, "resume": "auto", "trial": None}
+    parts = {"model": resolved["model"], "data": resolved["data"], "study": study}
+    return {**config, **parts, "search": None, "search_space": {}, "mode": "run"}
 
 
 def quieten(verbose: int) -> None:

@@ -98,7 +98,7 @@ def test_a_killed_driver_is_resumed_by_the_same_command(place: Place) -> None:
     code, _, _ = cut_off(place, lambda process: process.kill())
     assert code == -signal.SIGKILL
     assert summary(place.study())["status"] == "running"
-    wait_until(lambda: place.processes() == [], 120)
+    wait_until(lambda: all("Agent" in name for name in place.processes()), 20)  # Ray's agents end a minute later
     for folder in place.temporary.glob("rtnn-*"):
         folder.rename(place.work / folder.name)  # nobody was left to remove it
     check_the_same_command_goes_on(place, ended(place))
