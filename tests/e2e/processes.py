@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +88,7 @@ class Place:
         """Files in the temporary folder, but for the cache folder that importing torch makes there."""
         return [path.name for path in self.temporary.iterdir() if not path.name.startswith("torchinductor_")]
 
-    def study(self, name: str = "a") -> Path:
+    def study(self, name: str = "first") -> Path:
         return self.work / "studies" / name
 
     def _variables(self) -> dict[str, str]:
@@ -93,6 +96,32 @@ class Place:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
         mine = {"TMPDIR": str(self.temporary), "PYTHONPATH": self.python_path}
         return {**inherited, "HYDRA_FULL_ERROR": "", **mine, **self.environment}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study and what its command printed."""
+
+    place: Place
+    ran: Finished
+
+    @property
+    def folder(self) -> Path:
+        return self.place.study()
+
+
+FIRST = ("+search=asha", "study.name=first", "budget.num_trials=6", "budget.max_epochs=9", "seed=1")
+
+
+@cache
+def first_study() -> Study:
+    """One small study for all tests that only read it."""
+    place = Place(*(Path(tempfile.mkdtemp(prefix="e2e-")) for _ in range(2)))
+    for folder in (place.work, place.temporary):
+        atexit.register(shutil.rmtree, folder)
+    ran = place.run(*FIRST)
+    assert ran.code == 0, ran.err
+    return Study(place, ran)
 
 
 @contextmanager
@@ -120,7 +149,7 @@ def write_scripted(place: Place, module: str = "") -> tuple[str, ...]:
         (place.work / "conf" / group).mkdir(parents=True)
         (place.work / "conf" / group / "scripted.yaml").write_text(text)
     (place.work / "notes").mkdir()
-    return ("study.name=a", "--config-dir", "conf", "model=scripted", "data=scripted", "optimizer=from_model")
+    return ("study.name=first", "--config-dir", "conf", "model=scripted", "data=scripted", "optimizer=from_model")
 
 
 def summary(study: Path) -> dict[str, Any]:

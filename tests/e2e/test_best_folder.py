@@ -6,22 +6,18 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import REPOSITORY, Place, events, new_place, summary
+from processes import REPOSITORY, Place, events, first_study, new_place, summary
 
 MARKER = "<!-- tested: best -->"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place() -> Place:
     """Where the study of the README's snippet was made."""
-    with new_place(tmp_path_factory.mktemp("best")) as place:
-        ran = place.run("+search=random", "study.name=first", "budget.num_trials=3", "budget.max_epochs=8")
-        assert ran.code == 0, ran.err
-        yield place
+    return first_study().place
 
 
 def snippet() -> str:
@@ -42,18 +38,18 @@ def test_the_readmes_snippet_predicts_in_plain_pytorch(place: Place) -> None:
 
 
 def test_the_winner_is_trained_once_more_with_equal_metrics(place: Place, tmp_path: Path) -> None:
-    best = summary(place.study("first"))["best"]
+    best = summary(place.study())["best"]
     ran = place.run("--config-dir", "studies/first/best")
     assert ran.code == 0, ran.err
     (again,) = [path for path in (place.work / "studies").iterdir() if path.name != "first"]
     assert summary(again)["best"]["value"] == best["value"]
-    assert _metrics(again, "0") == _metrics(place.study("first"), best["trial"])
+    assert _metrics(again, "0") == _metrics(place.study(), best["trial"])
     shutil.rmtree(again)
 
 
 def test_the_winner_is_trained_elsewhere_under_the_same_name(place: Place, tmp_path: Path) -> None:
     with new_place(tmp_path) as elsewhere:
-        shutil.copytree(place.study("first") / "best", tmp_path / "winner")
+        shutil.copytree(place.study() / "best", tmp_path / "winner")
         ran = elsewhere.run("--config-dir", "winner", "study.name=first", "optimizer.lr=0.001", "budget.max_epochs=2")
         assert ran.code == 0, ran.err
         assert summary(elsewhere.study("first"))["counts"]["epochs"] == 2

@@ -57,6 +57,7 @@ def test_a_study_whose_trials_all_raise_says_why(scripted: Scripted, place: Plac
     assert again.seconds < 5, "no Ray starts"
 
 
+@pytest.mark.slow
 def test_a_metric_that_is_never_logged_gives_the_name_up(scripted: Scripted, place: Place) -> None:
     ran = scripted.run("silent", *SEARCH)
     assert ran.code == 2

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from processes import TIMEOUT, Place, events, new_place, rows, summary, wait_until, write_scripted
 
-STUDY = ("+search=random", "study.name=a", "budget.num_trials=10", "budget.max_epochs=30")
+STUDY = ("+search=random", "study.name=first", "budget.num_trials=10", "budget.max_epochs=30")
 TRIALS = [str(number) for number in range(10)]
 SLOW = """
 
@@ -82,7 +82,7 @@ def test_an_interrupted_study_is_resumed_by_the_same_command(place: Place, end: 
     assert code == 75, err
     assert summary(place.study())["status"] == "interrupted"
     assert "the study was interrupted; what it had is kept" in err
-    assert "study.storage=studies study.name=a" in err
+    assert "study.storage=studies study.name=first" in err
     assert "Traceback" not in out + err
     table = rows(place.study())
     assert 3 <= len(table) < 10

@@ -8,37 +8,20 @@ import re
 import shutil
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
-from processes import Finished, Place, events, new_place, rows, summary
+from processes import FIRST, Place, Study, events, first_study, new_place, rows, summary
 
-STUDY = ("+search=asha", "study.name=a", "budget.num_trials=6", "budget.max_epochs=9", "seed=1")
 NOISE = re.compile(
     r"warning|\braylet\b|\bray\.|lightning|tensorboard\W*$|INFO|litlogger|GPU available|\x1b", re.IGNORECASE
 )
 
 
-@dataclass(frozen=True)
-class Study:
-    """A finished study and what its command printed."""
-
-    place: Place
-    ran: Finished
-
-    @property
-    def folder(self) -> Path:
-        return self.place.study()
-
-
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Study]:
-    with new_place(tmp_path_factory.mktemp("study")) as place:
-        ran = place.run(*STUDY)
-        assert ran.code == 0, ran.err
-        yield Study(place, ran)
+def study() -> Study:
+    return first_study()
 
 
 @pytest.fixture
@@ -59,7 +42,7 @@ def test_a_study_runs_to_its_end(study: Study) -> None:
     assert counts["epochs"] == sum(int(row["epochs"]) for row in rows(study.folder))
     assert result["best"]["value"] >= 0.95
     assert result["seconds"]["busy"] > 0
-    assert result["command"] == "python -m raytune_nn " + " ".join(STUDY)
+    assert result["command"] == "python -m raytune_nn " + " ".join(FIRST)
     assert {"raytune_nn", "python", "ray", "torch"} <= set(result["versions"])
 
 
@@ -106,7 +89,7 @@ def test_nothing_but_our_own_words_is_printed(study: Study) -> None:
     assert study.ran.err == ""
     ours = [line for line in study.ran.out.splitlines() if not line.startswith("tensorboard ")]
     assert [line for line in ours if NOISE.search(line)] == []
-    for command in ("resume      python", "reproduce   python", "tensorboard tensorboard --logdir studies/a/tb"):
+    for command in ("resume      python", "reproduce   python", "tensorboard tensorboard --logdir studies/first/tb"):
         assert f"\n{command}" in study.ran.out
 
 
@@ -118,7 +101,7 @@ def test_nothing_is_left_behind(study: Study) -> None:
 
 def test_a_finished_study_is_shown_at_once(study: Study) -> None:
     before = (study.folder / "summary.json").read_bytes()
-    again = study.place.run(*STUDY)
+    again = study.place.run(*FIRST)
     assert again.code == 0
     assert again.seconds < 5, "no Ray starts"
     assert f"best  trial {summary(study.folder)['best']['trial']}: val_acc" in again.out
@@ -127,16 +110,17 @@ def test_a_finished_study_is_shown_at_once(study: Study) -> None:
 
 def test_a_changed_seed_is_refused_with_the_difference(study: Study) -> None:
     before = (study.folder / "summary.json").read_bytes()
-    refused = study.place.run(*STUDY[:-1], "seed=2")
+    refused = study.place.run(*FIRST[:-1], "seed=2")
     assert refused.code == 2
     assert "seed: 1 -> 2" in refused.err
     assert "Traceback" not in refused.err
     assert (study.folder / "summary.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_more_trials_go_on_where_the_study_ended(copy: Place) -> None:
     before = rows(copy.study())
-    ran = copy.run(*STUDY, "budget.num_trials=8")
+    ran = copy.run(*FIRST, "budget.num_trials=8")
     assert ran.code == 0, ran.err
     after = rows(copy.study())
     assert after[:6] == before
@@ -149,7 +133,7 @@ def test_the_report_is_made_from_the_journal_alone(copy: Place) -> None:
     before = {name: (copy.study() / name).read_text() for name in ("trials.csv", "summary.json")}
     for name in before:
         (copy.study() / name).unlink()
-    ran = copy.run("mode=report", "study.name=a")
+    ran = copy.run("mode=report", "study.name=first")
     assert ran.code == 0, ran.err
     assert {name: (copy.study() / name).read_text() for name in before} == before
     assert "val_acc" in ran.out
@@ -157,7 +141,7 @@ def test_the_report_is_made_from_the_journal_alone(copy: Place) -> None:
 
 def test_the_winner_is_reproduced_and_nothing_is_touched(study: Study) -> None:
     files = {path: path.stat().st_mtime_ns for path in study.folder.rglob("*")}
-    ran = study.place.run("mode=reproduce", "study.name=a")
+    ran = study.place.run("mode=reproduce", "study.name=first")
     assert ran.code == 0, ran.err
     assert ran.err == ""
     assert f"reproduced: trial {summary(study.folder)['best']['trial']}" in ran.out
@@ -175,7 +159,7 @@ def test_a_metric_that_was_tampered_with_is_not_reproduced(copy: Place) -> None:
         body = json.dumps(event, separators=(",", ":"))
         lines.append(f"{zlib.crc32(body.encode()):08x} {body}\n")
     segment.write_text("".join(lines))
-    ran = copy.run("mode=reproduce", "study.name=a", "study.trial=0")
+    ran = copy.run("mode=reproduce", "study.name=first", "study.trial=0")
     assert ran.code == 5
     assert "report 1: val_loss was " in ran.err
     assert "Traceback" not in ran.err

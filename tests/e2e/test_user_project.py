@@ -67,6 +67,7 @@ def test_with_the_optimizer_of_the_configuration(place: Place) -> None:
     assert weights["body.0.weight"].shape == (config["model"]["width"], 1)
 
 
+@pytest.mark.slow
 def test_with_the_optimizer_of_the_module(place: Place) -> None:
     tune(place, "own", "optimizer=from_model")
     check_the_study(place, "own")

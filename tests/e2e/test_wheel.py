@@ -73,6 +73,6 @@ def test_bad_input_is_refused(place: Place, argument: str, rule: str) -> None:
 
 
 def test_a_training(place: Place) -> None:
-    ran = place.run("+debug=tiny", "study.name=a", command=COMMAND)
+    ran = place.run("+debug=tiny", "study.name=first", command=COMMAND)
     assert ran.code == 0, ran.err
     assert (place.study() / "best" / "model.ckpt").is_file()

@@ -195,6 +195,7 @@ def test_asha_stops_trials_at_its_rungs_only(run: Run) -> None:
     assert {(trial.state, trial.epochs) for trial in others} == {("complete", 9)}
 
 
+@pytest.mark.slow
 def test_the_number_of_slots_changes_no_value(run: Run, tmp_path: Path) -> None:
     arguments = ("search_space=mlp", "budget.num_trials=5", "budget.max_epochs=2")
     two = run(*arguments)
