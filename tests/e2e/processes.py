@@ -116,7 +116,7 @@ FIRST = ("+search=asha", "study.name=first", "budget.num_trials=6", "budget.max_
 @cache
 def first_study() -> Study:
     """One small study for all tests that only read it."""
-    place = Place(*(Path(tempfile.mkdtemp(prefix="e2e-")) for _ in range(2)))
+    place = Place(Path(tempfile.mkdtemp(prefix="e2e-")), Path(tempfile.mkdtemp(prefix="e2e-")))
     for folder in (place.work, place.temporary):
         atexit.register(shutil.rmtree, folder)
     ran = place.run(*FIRST)
