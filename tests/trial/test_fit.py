@@ -22,6 +22,7 @@ from trial_parts import ACCURACY, Reports, base_config, context
 from raytune_nn.trial.fit import quieten, run_trial
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.task import Report, TrialTask
+from raytune_nn.trial.tensorboard import TrialLogger
 
 # Each training changes whatever it can reach, and its metrics depend on all of that.
 LEAKY = """
@@ -162,15 +163,22 @@ def test_a_second_attempt_replaces_the_run_of_the_first(tmp_path: Path) -> None:
     assert [value for _, value in Run(tmp_path / "tb" / "7").scalars("val_acc")] == [0.5]  # Run wants a single file
 
 
-def test_every_report_is_in_the_run_before_it_is_answered(tmp_path: Path) -> None:
-    seen: list[int] = []
+def test_every_report_is_in_the_run_before_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    happened: list[str] = []
+    flush = TrialLogger.flush
+
+    def flushed(logger: TrialLogger) -> None:
+        happened.append("flushed")
+        flush(logger)
+
+    monkeypatch.setattr(TrialLogger, "flush", flushed)
 
     def send(report: Report) -> bool:
-        seen.append(len(Run(tmp_path / "tb" / "7").scalars("val_acc")))
+        happened.append(f"{len(Run(tmp_path / 'tb' / '7').scalars('val_acc'))} sent")
         return True
 
     run_trial(context(base_config(), tmp_path), TrialTask("7", {}, None), Isolation(threads=1), send)
-    assert seen == [1, 2, 3]
+    assert happened == ["flushed", "1 sent", "flushed", "2 sent", "flushed", "3 sent"]
 
 
 def test_lightning_is_quiet_unless_asked(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

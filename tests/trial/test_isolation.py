@@ -9,6 +9,7 @@ import os
 import random
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -186,6 +187,17 @@ def test_what_is_not_plain_data_is_left_alone(module: Any) -> None:
     thing = module.thing = object()
     isolation.restore(0)
     assert module.thing is thing
+
+
+def test_what_the_last_trial_built_is_gone(module: Any) -> None:
+    isolation = Isolation(threads=1)
+    model, trainer = module.Net(), module.Net()
+    model.trainer, trainer.model = trainer, model  # a ring
+    seen = weakref.ref(model)
+    del model, trainer
+    assert seen() is not None
+    isolation.restore(0)
+    assert seen() is None
 
 
 def test_installed_packages_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -150,6 +150,11 @@ def test_an_answer_is_given_once(begin: Callable[..., _Training]) -> None:
     assert epochs(training.collect()) == [1, 2]
     time.sleep(0.05)
     assert script.answers == [(1, True)]
+    for _ in range(3):
+        training.go_on()
+    assert epochs(training.collect()) == [3]
+    time.sleep(0.05)
+    assert script.answers == [(1, True), (2, True)], "the third report has an answer of its own"
 
 
 def test_to_stop_ends_a_training_that_waits(begin: Callable[..., _Training]) -> None:
