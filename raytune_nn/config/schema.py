@@ -95,6 +95,14 @@ class FailuresConfig:
 
 
 @dataclass
+class ParamGroupsConfig:
+    """How the configured optimizer treats groups of parameters."""
+
+    decay_norms_and_biases: bool = MISSING  # false: weight decay on matrices and kernels only
+    layer_decay: float = MISSING  # learning rate of a layer is that of the layer above times this; 1: all alike
+
+
+@dataclass
 class SecurityConfig:
     """Exceptions from the rule that a `_target_` must be of its group's kind."""
 
@@ -125,8 +133,13 @@ class Config:
     security: SecurityConfig = MISSING
     model: dict[str, Any] = MISSING
     data: dict[str, Any] = MISSING
+    init: dict[str, Any] = MISSING  # a function over the model; without `_target_` its own initial weights stay
+    model_weights: str | None = MISSING  # file of a checkpoint or state dict to start from
+    model_weights_strict: bool = MISSING  # whether its names must be the model's, one for one
     optimizer: dict[str, Any] = MISSING
+    param_groups: ParamGroupsConfig = MISSING
     lr_scheduler: dict[str, Any] = MISSING
+    callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
     trainer: dict[str, Any] = MISSING
     search: SearchConfig | None = None  # set by +search=…; null: a single training
     search_space: dict[str, Any] = MISSING

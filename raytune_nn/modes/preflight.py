@@ -32,7 +32,7 @@ from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
-from raytune_nn.trial.build import instantiate
+from raytune_nn.trial.instantiate import instantiate
 from raytune_nn.trial.targets import check_place
 
 

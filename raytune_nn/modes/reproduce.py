@@ -80,8 +80,8 @@ def _reports(folder: StudyFolder, trial: TrialRecord) -> list[Metrics]:
 
 def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, count: int) -> list[Metrics]:
     """The same training, in a folder of its own, as far as the trial came."""
-    from raytune_nn.trial.build import locate_all
     from raytune_nn.trial.fit import run_trial
+    from raytune_nn.trial.instantiate import locate_all
     from raytune_nn.trial.isolation import Isolation
 
     config: dict[str, Any] = stored_config(folder)

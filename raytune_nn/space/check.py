@@ -17,8 +17,11 @@ from raytune_nn.space.space import Space
 TUNABLE = (
     "model",
     "data",
+    "init",
     "optimizer",
+    "param_groups",
     "lr_scheduler",
+    "callbacks",
     "trainer",
     "seed",
 )  # the rest is the study's, not a trial's

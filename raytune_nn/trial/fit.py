@@ -13,8 +13,9 @@ from typing import Any
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.space.merge import merge_params
-from raytune_nn.trial.build import build_trial, setting
+from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask

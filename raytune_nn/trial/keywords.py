@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.trial.build import RESERVED
+from raytune_nn.trial.instantiate import RESERVED
 
 # Keys of Lightning's scheduler dictionary; it only warns of others.
 _SCHEDULE = ("scheduler", "interval", "frequency", "monitor", "strict", "name", "reduce_on_plateau")

@@ -19,34 +19,9 @@ from typing import Any
 
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.space.values import shown
-from raytune_nn.trial.build import locate
+from raytune_nn.trial.instantiate import locate
 from raytune_nn.trial.keywords import check_keywords, check_schedule
-
-# The kind of each place that a configuration is built at, and the keywords that our code adds there.
-KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "model": ("pytorch_lightning.LightningModule", ()),
-    "data": ("pytorch_lightning.LightningDataModule", ()),
-    "optimizer": ("torch.optim.Optimizer", ("params",)),
-    "lr_scheduler.scheduler": ("torch.optim.lr_scheduler.LRScheduler", ("optimizer",)),
-    "trainer": (
-        "pytorch_lightning.Trainer",
-        ("logger", "callbacks", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"),
-    ),
-    "search.searcher": ("raytune_nn.search.searcher.Searcher", ("space", "seed")),
-    "search.scheduler": ("raytune_nn.search.scheduler.Scheduler", ()),
-}
-# What may stand deeper inside any of them.
-PARTS = (
-    "torch.nn.Module",
-    "torch.optim.Optimizer",
-    "torch.optim.lr_scheduler.LRScheduler",
-    "torch.utils.data.Dataset",
-    "torch.utils.data.Sampler",
-    "pytorch_lightning.LightningDataModule",
-    "pytorch_lightning.Callback",
-    "pytorch_lightning.strategies.Strategy",
-    "pytorch_lightning.profilers.Profiler",
-)
+from raytune_nn.trial.kinds import OPTIONAL, PARTS, check_kind, kind_of, places, wanted
 
 
 class TargetCheck:
@@ -102,7 +77,7 @@ def check_targets(config: Mapping[str, Any], allowed: Iterable[str]) -> None:
         ConfigError: The first rule that is broken.
     """
     allowed = frozenset(allowed)
-    for place in KINDS:
+    for place in places(config):
         check_place(config, place, allowed)
     _check_optimizer(config)
 
@@ -111,12 +86,12 @@ def check_place(config: Mapping[str, Any], place: str, allowed: Iterable[str]) -
     """Checks what one place of a configuration builds, at every depth.
 
     Args:
-        place: A key of ``KINDS``.
+        place: One of `raytune_nn.trial.kinds.places`.
 
     Raises:
         ConfigError: The first rule that is broken.
     """
-    kind, extras = KINDS[place]
+    kind, extras = kind_of(place)
     node = _node_at(config, place)
     if node is None:
         return
@@ -124,7 +99,7 @@ def check_place(config: Mapping[str, Any], place: str, allowed: Iterable[str]) -
         outermost = path == place
         target = _import(path, inner["_target_"])
         if inner["_target_"] not in allowed:
-            _check_kind(path, target, inner["_target_"], (kind,) if outermost else PARTS)
+            check_kind(path, target, inner["_target_"], (kind,) if outermost else PARTS)
         check_keywords(path, target, inner, extras if outermost else ())
 
 
@@ -133,11 +108,11 @@ def _node_at(config: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
     node: Any = config
     for part in place.split("."):
         node = node.get(part) if isinstance(node, Mapping) else None
-    if node is None or (place == "optimizer" and node.get("_target_") is None):
+    if node is None or (place in OPTIONAL and node.get("_target_") is None):
         return None
     name = node.get("_target_", "no _target_") if isinstance(node, Mapping) else node
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
-        kind = _with_article(_short(KINDS[place][0]))
+        kind = wanted(kind_of(place)[0])
         raise ConfigError(f"{place} must name its class by _target_", shown(name), f"{place}._target_=<{kind}>")
     if node.get("_partial_"):
         raise ConfigError(f"{place} must be built, not left as a part", "_partial_=true", f"~{place}._partial_")
@@ -184,21 +159,6 @@ def _nearest_name(name: str, message: str) -> str | None:
     return f"{found[1]}.{near[0]}" if near else None
 
 
-def _check_kind(path: str, target: Any, name: str, wanted: Sequence[str]) -> None:
-    kinds: tuple[Any, ...] = tuple(locate(kind) for kind in wanted)
-    if isinstance(target, type) and issubclass(target, kinds):
-        return
-    kind = _with_article(_short(wanted[0]) if len(wanted) == 1 else "class of torch or Lightning, or derived from one")
-    what = "a class" if isinstance(target, type) else _with_article(type(target).__name__)
-    if isinstance(target, type) and any(base.__module__.startswith("lightning.") for base in target.__mro__):
-        what += " of `lightning`; import it from pytorch_lightning"
-    raise ConfigError(
-        f"{path}._target_ must be {kind}",
-        f"{name}, {what}",
-        f"{path}._target_=<{kind}>, or, if you trust it, 'security.allow_targets=[{name}]'",
-    )
-
-
 def _check_optimizer(config: Mapping[str, Any]) -> None:
     """``optimizer=from_model`` needs a model that makes its own, and then its own schedule as well."""
     if config["optimizer"].get("_target_") is not None:
@@ -217,14 +177,6 @@ def _check_optimizer(config: Mapping[str, Any]) -> None:
             config["lr_scheduler"]["scheduler"].get("_target_"),
             "lr_scheduler=none",
         )
-
-
-def _short(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-def _with_article(noun: str) -> str:
-    return f"{'an' if noun[0] in 'AEIOUaeiou' or noun.startswith('LR') else 'a'} {noun}"
 
 
 def _answer() -> None:

@@ -30,7 +30,7 @@ class TrialActor(tune.Trainable):
 
         The trial begins with the first ``step``: Tune gives its trial to another actor where one becomes free earlier.
         """
-        from raytune_nn.trial.build import locate_all, setting
+        from raytune_nn.trial.instantiate import locate_all, setting
         from raytune_nn.trial.isolation import Isolation
 
         self._study = study

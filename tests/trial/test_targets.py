@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.trial.targets import KINDS, check_place, check_targets
+from raytune_nn.trial.kinds import KINDS
+from raytune_nn.trial.targets import check_place, check_targets
 
 Package = Callable[[str, str], None]
 
