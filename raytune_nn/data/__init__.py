@@ -1,7 +1,8 @@
-"""Built-in data for trials: in memory, seeded, without network; reached through ``_target_`` only."""
+"""Built-in data for trials: seeded splits, without network; reached through ``_target_`` only."""
 
 from raytune_nn.data.arrays import ArrayLoader
 from raytune_nn.data.digits import DigitsDataModule
+from raytune_nn.data.module import ArrayDataModule
 from raytune_nn.data.split import stratified_split
 
-__all__ = ["ArrayLoader", "DigitsDataModule", "stratified_split"]
+__all__ = ["ArrayDataModule", "ArrayLoader", "DigitsDataModule", "stratified_split"]

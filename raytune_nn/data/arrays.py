@@ -1,11 +1,16 @@
-"""Batches of tensors that are held in memory, without per-sample collation."""
+"""Batches of tensors that are held or mapped in memory, without per-sample collation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
+
+Arrays = tuple[Tensor, ...]  # all with the same number of rows, their first dimension
+_Batch = TypeVar("_Batch")
 
 
 class ArrayLoader:
@@ -17,6 +22,8 @@ class ArrayLoader:
     Args:
         tensors: One or more tensors with the same number of rows (their first dimension).
         batch_size: Rows in a batch; the last one may be shorter.
+        rows: Numbers of the rows that take part, shape (rows taking part,); by default all.
+        transform: Makes of the rows of a batch what is yielded, such as floats of bytes.
         shuffle: Take the rows in a new order each epoch, drawn from torch's global generator, so that a
             seeded training is reproducible.
         drop_last: Leave out a last batch that is shorter than ``batch_size``.
@@ -24,6 +31,9 @@ class ArrayLoader:
         world_size: How many workers share an epoch. Worker ``rank`` takes every ``world_size``-th row.
             While shuffling, up to ``world_size - 1`` rows sit an epoch out, so that all workers take the same
             number of steps: gradients are averaged at each, and a step that one of them lacks never ends.
+        num_workers: Processes that cut batches ahead; 0 cuts each in this process when it is asked for. The
+            batches are the same.
+        pin_memory: With ``num_workers``: put batches where a GPU fetches them without waiting.
 
     Raises:
         ValueError: The tensors differ in rows or there is none, ``batch_size`` is below one, or ``rank`` is
@@ -34,33 +44,81 @@ class ArrayLoader:
         self,
         *tensors: Tensor,
         batch_size: int,
+        rows: Tensor | None = None,
+        transform: Callable[[Arrays], Arrays] | None = None,
         shuffle: bool = False,
         drop_last: bool = False,
         rank: int = 0,
         world_size: int = 1,
+        num_workers: int = 0,
+        pin_memory: bool = False,
     ) -> None:
-        rows = {len(tensor) for tensor in tensors}
-        if len(rows) != 1:
-            raise ValueError(f"all tensors must have the same number of rows, but got {sorted(rows)}")
+        counts = {len(tensor) for tensor in tensors}
+        if len(counts) != 1:
+            raise ValueError(f"all tensors must have the same number of rows, but got {sorted(counts)}")
         check_batch_size(batch_size)
         if not 0 <= rank < world_size:
             raise ValueError(f"0 <= rank < world_size must hold, but got rank={rank}, world_size={world_size}")
-        self.tensors, self.batch_size, self.shuffle, self.drop_last = tensors, batch_size, shuffle, drop_last
-        rest = len(tensors[0]) % world_size if shuffle else 0
-        # The places in an epoch's order that are this worker's.
-        self._share = slice(rank, len(tensors[0]) - rest, world_size)
+        taking_part = torch.arange(len(tensors[0])) if rows is None else rows
+        rest = len(taking_part) % world_size if shuffle else 0
+        share = slice(rank, len(taking_part) - rest, world_size)
+        self._order = _Order(taking_part, share, batch_size, shuffle, drop_last)
+        self._cut = _Cut(tensors, transform)
+        self._ahead: DataLoader[Arrays] | None = None
+        if num_workers:
+            self._ahead = DataLoader(
+                self._cut,  # type: ignore[arg-type]  # Dataset is no protocol
+                sampler=self._order,
+                batch_size=None,
+                collate_fn=_as_it_is,
+                num_workers=num_workers,
+                persistent_workers=True,
+                pin_memory=pin_memory,
+                # Its draw for the workers' seeds would move the global generator.
+                generator=torch.Generator(),
+            )
 
     def __len__(self) -> int:
         """Batches in an epoch of this worker."""
-        rows = len(range(len(self.tensors[0]))[self._share])
-        return rows // self.batch_size if self.drop_last else -(-rows // self.batch_size)
+        return len(self._order)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        count = len(self.tensors[0])
-        order = (torch.randperm(count) if self.shuffle else torch.arange(count))[self._share]
+    def __iter__(self) -> Iterator[Arrays]:
+        if self._ahead is None:
+            return map(self._cut.__getitem__, self._order)
+        return map(tuple, self._ahead)  # pinning makes lists of tuples
+
+
+class _Order:
+    """Numbers of the rows of each batch, one epoch after another."""
+
+    def __init__(self, rows: Tensor, share: slice, batch_size: int, shuffle: bool, drop_last: bool) -> None:
+        self._rows, self._share, self._batch_size = rows, share, batch_size
+        self._shuffle, self._drop_last = shuffle, drop_last
+
+    def __len__(self) -> int:
+        rows = len(range(len(self._rows))[self._share])
+        return rows // self._batch_size if self._drop_last else -(-rows // self._batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        rows = self._rows[torch.randperm(len(self._rows))] if self._shuffle else self._rows
+        rows = rows[self._share]
         for number in range(len(self)):
-            rows = order[number * self.batch_size : (number + 1) * self.batch_size]
-            yield tuple(tensor.index_select(0, rows) for tensor in self.tensors)
+            yield rows[number * self._batch_size : (number + 1) * self._batch_size]
+
+
+class _Cut:
+    """The rows of one batch, by their numbers."""
+
+    def __init__(self, tensors: Arrays, transform: Callable[[Arrays], Arrays] | None) -> None:
+        self._tensors, self._transform = tensors, transform
+
+    def __getitem__(self, rows: Tensor) -> Arrays:
+        batch = tuple(tensor.index_select(0, rows) for tensor in self._tensors)
+        return batch if self._transform is None else self._transform(batch)
+
+
+def _as_it_is(batch: _Batch) -> _Batch:
+    return batch
 
 
 def check_batch_size(batch_size: int) -> None:
