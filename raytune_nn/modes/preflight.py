@@ -34,6 +34,7 @@ from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
 from raytune_nn.trial.instantiate import instantiate
 from raytune_nn.trial.targets import check_place
+from raytune_nn.trial.weights import check_weights
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def preflight(composed: Composed) -> Checked:
     if not -(2**63) <= settings.seed < 2**63:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
     _check_epochs(settings)
+    check_weights(settings.model_weights)
     searcher_node, scheduler = _search(composed)
     space, branches = _space(composed) if settings.search else (Space(), {})
     capacity = plan_capacity(settings.cluster, settings.resources)

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from raytune_nn.trial.instantiate import instantiate
 from raytune_nn.trial.optimizers import set_optimizer
+from raytune_nn.trial.weights import load_weights
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
@@ -37,6 +38,8 @@ def build_trial(config: Mapping[str, Any], callbacks: Sequence[Callback] = (), *
     model = instantiate(resolved["model"])
     if resolved["init"].get("_target_") is not None:
         instantiate(resolved["init"], module=model)
+    if resolved["model_weights"] is not None:
+        load_weights(model, resolved["model_weights"], resolved["model_weights_strict"])
     if resolved["optimizer"].get("_target_") is not None:
         set_optimizer(model, resolved["optimizer"], resolved["lr_scheduler"])
     chosen = [instantiate(node) for node in resolved["callbacks"].values() if node is not None]
