@@ -115,7 +115,7 @@ def _load(entry: Path) -> Named | None:
             status = (entry / f"{name}.npy").stat()
             if status.st_size != size or _checksum(entry / f"{name}.npy", status.st_mtime_ns, size) != checksum:
                 return None
-        return {name: np.load(entry / f"{name}.npy", mmap_mode="c") for name in sums}
+        return {name: np.load(entry / f"{name}.npy", mmap_mode="c") for name in sums} or None
     except (OSError, ValueError, TypeError, AttributeError):
         return None
 

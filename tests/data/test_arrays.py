@@ -104,3 +104,34 @@ def test_tensors_of_unequal_rows_are_refused() -> None:
 def test_a_rank_outside_the_world_is_refused() -> None:
     with pytest.raises(ValueError, match="but got rank=2, world_size=2"):
         ArrayLoader(torch.arange(3), batch_size=2, rank=2, world_size=2)
+
+
+def test_only_the_given_rows_take_part() -> None:
+    rows = torch.tensor([8, 2, 5])
+    assert rows_of(ArrayLoader(torch.arange(10) * 10, rows=rows, batch_size=2)) == [[80, 20], [50]]
+    shuffled = rows_of(ArrayLoader(torch.arange(10) * 10, rows=rows, batch_size=9, shuffle=True))
+    assert sorted(shuffled[0]) == [20, 50, 80]
+
+
+def test_a_transform_makes_the_batches() -> None:
+    def doubled(arrays: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (arrays[0] * 2,)
+
+    assert rows_of(ArrayLoader(torch.arange(5), batch_size=3, transform=doubled)) == [[0, 2, 4], [6, 8]]
+
+
+def test_worker_processes_cut_the_same_batches_and_leave_the_same_random_state() -> None:
+    x, y = torch.rand(23, 2), torch.arange(23)
+    seen = []
+    for num_workers in (0, 2):
+        torch.manual_seed(0)
+        loader = ArrayLoader(x, y, batch_size=5, shuffle=True, rank=1, world_size=2, num_workers=num_workers)
+        epochs = [batch for _ in range(2) for batch in loader]
+        assert all(isinstance(batch, tuple) for batch in epochs)
+        seen.append((epochs, torch.rand(1)))
+    (here, random_here), (there, random_there) = seen
+    assert len(here) == len(there) == 2 * 3
+    assert all(
+        torch.equal(one, other) for a, b in zip(here, there, strict=True) for one, other in zip(a, b, strict=True)
+    )
+    assert torch.equal(random_here, random_there)

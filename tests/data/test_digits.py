@@ -12,6 +12,10 @@ from torch import Tensor
 
 from raytune_nn.data import ArrayLoader, DigitsDataModule
 
+# Labels at the start of the first batch with seed 0, and of the validation rows.
+FIRST = [6, 3, 7, 2, 3, 7, 3, 8, 3, 6, 4, 0, 0, 8, 4, 5, 0, 1, 6, 4]
+FIRST_OF_VALIDATION = [9, 5, 8, 6, 4, 7, 1, 4, 0, 2, 1, 6, 2, 1, 1, 1, 3, 0, 5, 4]
+
 
 def ready(**options: float | bool) -> DigitsDataModule:
     data = DigitsDataModule(**options)  # type: ignore[arg-type]
@@ -85,6 +89,13 @@ def test_a_last_batch_of_one_row_is_left_out_of_training() -> None:
     rows = len(joined(ready(batch_size=64).train_dataloader())[1])
     assert [len(y) for _, y in ready(batch_size=rows - 1).train_dataloader()] == [rows - 1]
     assert [len(y) for _, y in ready(batch_size=rows - 2).train_dataloader()] == [rows - 2, 2]
+
+
+def test_batches_of_a_seed_are_the_ones_they_have_always_been() -> None:
+    data = ready()
+    torch.manual_seed(0)
+    assert next(iter(data.train_dataloader()))[1][:20].tolist() == FIRST
+    assert joined(data.val_dataloader())[1][:20].tolist() == FIRST_OF_VALIDATION
 
 
 def test_overfitting_sees_the_same_batch_each_epoch() -> None:
