@@ -89,7 +89,7 @@ def ray_cluster(users: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(
             "PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)]))
-        )  # slots import what the tests import
+        )
         with local_cluster(Capacity(cpus=2, gpus=0, slots=2), verbose=1) as scratch:
             yield scratch
 
@@ -200,7 +200,7 @@ def test_a_study_that_was_begun_outlives_a_refusal(run: Run, users: Path) -> Non
     command = ("search_space=mlp", "model._target_=changing.Model", "budget.max_epochs=1")
     assert run(*command, "budget.num_trials=1").record.status == "complete"
     (users / "changing.py").write_text("raise RuntimeError('half edited')")
-    with pytest.raises(ConfigError, match="model._target_ must be importable"):
+    with pytest.raises(ConfigError, match=r"model\._target_ must be importable"):
         run(*command, "budget.num_trials=2")
     (users / "changing.py").write_text("from raytune_nn.nn import Classification as Model")
     study = run(*command, "budget.num_trials=2")
