@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from raytune_nn.cluster.connect import ENVIRONMENT
+from raytune_nn.trial.targets import TargetCheck
 
 os.environ.update(ENVIRONMENT)  # before any test imports ray, which reads some of it only once
 
@@ -27,21 +26,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-class _CheckHere:
-    def __init__(self, configs: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
-        self._configs, self._allowed = configs, allowed
-
-    def wait(self) -> None:
-        from raytune_nn.trial.targets import check_targets
-
-        for config in self._configs:
-            check_targets(config, self._allowed)
-
-
 @pytest.fixture
 def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """`mode=plan` checks its targets in this process, which has torch in memory; a new one takes seconds."""
-    monkeypatch.setattr("raytune_nn.modes.plan.TargetCheck", _CheckHere)
+    monkeypatch.setattr(TargetCheck, "run_apart", TargetCheck.run)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

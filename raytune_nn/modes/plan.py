@@ -7,7 +7,6 @@ from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.space.leaf import written
 from raytune_nn.space.space import Space
-from raytune_nn.trial.targets import TargetCheck
 
 
 def plan(composed: Composed) -> None:
@@ -17,8 +16,7 @@ def plan(composed: Composed) -> None:
         ConfigError: The first rule that is broken.
     """
     checked = preflight(composed)
-    check = TargetCheck(checked.to_check, composed.settings.security.allow_targets)
-    check.wait()
+    checked.targets.run_apart()
     print(describe(checked))
 
 

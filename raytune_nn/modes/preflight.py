@@ -1,7 +1,7 @@
 """Preflight: everything that can be known to be wrong before a trial starts, found before anything is created.
 
 Stage A is here and imports no library of the user's: keys, space, objective, budget, resources, storage. Stage B
-imports what the configuration names; it is `trial/targets.py` in a process of its own.
+imports what the configuration names; it is `trial/targets.py`, which runs where the libraries are needed anyway.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from raytune_nn.study.budget import check_budget
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
 from raytune_nn.trial.instantiate import instantiate
-from raytune_nn.trial.targets import check_place
+from raytune_nn.trial.targets import TargetCheck, check_place
 from raytune_nn.trial.weights import check_weights
 
 
@@ -45,7 +45,7 @@ class Checked:
     folder: StudyFolder
     exists: bool  # the study stands in its folder already, and may be resumed
     capacity: Capacity
-    to_check: list[dict[str, Any]]  # configurations for stage B
+    targets: TargetCheck  # stage B
 
 
 def preflight(composed: Composed) -> Checked:
@@ -88,7 +88,7 @@ def preflight(composed: Composed) -> Checked:
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
     )
     variants = [_resolved(tree) for tree in _variants(composed.config, branches, space)]
-    return Checked(plan, folder, exists, capacity, variants)
+    return Checked(plan, folder, exists, capacity, TargetCheck(variants, settings.security.allow_targets))
 
 
 def _search(composed: Composed) -> tuple[Mapping[str, Any], Scheduler]:

@@ -11,7 +11,6 @@ from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import interruptible, terminable
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
-from raytune_nn.trial.targets import TargetCheck
 
 
 @terminable()
@@ -32,20 +31,15 @@ def search(composed: Composed) -> None:
 
 
 def _run(checked: Checked, view: LiveView) -> Conductor:
-    """The target check and the start of the cluster take seconds each, and run side by side."""
     plan, settings = checked.plan, checked.plan.settings
-    check = TargetCheck(checked.to_check, settings.security.allow_targets)
-    try:
-        with local_cluster(checked.capacity, settings.verbose) as scratch:
-            check.wait()
-            from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
+    with local_cluster(checked.capacity, settings.verbose) as scratch:
+        from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
 
-            with (
-                open_study(plan, checked.folder, view.heard) as conductor,
-                interruptible(conductor) as interrupted,
-            ):
-                run_study(conductor, plan.context(checked.folder), settings.resources, scratch, view.refresh)
-                conductor.close(interrupted.is_set())
-            return conductor
-    finally:
-        check.cancel()
+        with (
+            open_study(plan, checked.folder, view.heard) as conductor,
+            interruptible(conductor) as interrupted,
+        ):
+            context = plan.context(checked.folder)
+            run_study(conductor, context, checked.targets, settings.resources, scratch, view.refresh)
+            conductor.close(interrupted.is_set())
+        return conductor

@@ -27,10 +27,7 @@ def train(composed: Composed) -> None:
     if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
         show_ending(plan, folder, record)
         return
-    from raytune_nn.trial.targets import check_targets  # this process needs the libraries anyway
-
-    for config in checked.to_check:
-        check_targets(config, plan.settings.security.allow_targets)
+    checked.targets.run()
     with (
         LiveView(plan.settings, plan.num_trials) as view,
         open_study(plan, folder, view.heard) as conductor,

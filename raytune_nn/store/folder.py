@@ -71,8 +71,11 @@ class StudyFolder:
         except (OSError, ValueError, KeyError, TypeError):  # TypeError: it is JSON, and no mapping
             return None
 
-    def create(self) -> None:
+    def create(self) -> list[Path]:
         """Makes the folder; a study that was marked invalid gives its name up.
+
+        Returns:
+            The folders that were not there, outermost first; ``remove`` takes them away again.
 
         Raises:
             UnusableError: The storage cannot be written.
@@ -80,7 +83,25 @@ class StudyFolder:
         with usable(self.path):
             if self.status() == "invalid":
                 shutil.rmtree(self.path)
+            made = [path for path in (*reversed(self.path.parents), self.path) if not path.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
+            return made
+
+    def remove(self, made: list[Path]) -> None:
+        """Leaves no trace of a study that could not begin, but for what somebody else has put beside it since.
+
+        Args:
+            made: What ``create`` returned.
+
+        Raises:
+            UnusableError: The system refuses.
+        """
+        with usable(self.path):
+            shutil.rmtree(self.path)
+            for parent in reversed(made[:-1]):
+                if any(parent.iterdir()):
+                    return
+                parent.rmdir()
 
 
 def locate_study(storage: str, name: str) -> StudyFolder:

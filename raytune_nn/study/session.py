@@ -10,6 +10,7 @@ from typing import Any
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Config
+from raytune_nn.errors import ConfigError
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.space import Space
@@ -53,7 +54,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
     """Creates or reopens a study and yields its conductor, with searcher and scheduler where the journal left them.
 
     The caller runs the trials and calls ``Conductor.close``; leaving this block writes the results. Left by an
-    exception, the study counts as interrupted.
+    exception, the study counts as interrupted; by a ConfigError, a new one never was.
 
     Args:
         listener: Told each event; the first is ``opened``, with the number of ``torn`` lines dropped from the journal.
@@ -62,8 +63,9 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         UnusableError: The folder cannot be written, or another driver holds it.
         StudyMismatchError: An option that the space chooses from is not what it was.
     """
-    folder.create()
+    made = folder.create()
     lease = Lease(folder.path)
+    refused = False
     try:
         events = list(read_journal(folder.journal))
         record = StudyRecord.fold(plan.objective, events)
@@ -81,6 +83,9 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
                 conductor.stop(record.trials[id], record.trials[id].epochs, verdict)
             try:
                 yield conductor
+            except ConfigError:
+                refused = True
+                raise
             finally:
                 if record.status == "running":  # an error on the way: what is there can be resumed
                     conductor.close(interrupted=True)
@@ -89,6 +94,8 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             journal.close()
     finally:
         lease.release()
+        if refused and folder.path in made:
+            folder.remove(made)
 
 
 def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, listener: Listener) -> Conductor:

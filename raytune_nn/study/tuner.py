@@ -14,7 +14,9 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.errors import ConfigError
 from raytune_nn.study.conductor import Conductor
+from raytune_nn.trial.targets import TargetCheck, import_ends_process
 from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.trainable import TrialActor
 
@@ -22,25 +24,35 @@ Refresh = Callable[[], None]
 
 
 def run_study(
-    conductor: Conductor, context: StudyContext, resources: ResourcesConfig, scratch: str, refresh: Refresh
+    conductor: Conductor,
+    context: StudyContext,
+    check: TargetCheck,
+    resources: ResourcesConfig,
+    scratch: str,
+    refresh: Refresh,
 ) -> None:
     """Runs all trials of a study on the connected cluster.
 
     Args:
         conductor: Decides, and writes the journal.
         context: What every slot needs to know.
+        check: What each slot checks before its first trial.
         resources: What one trial holds.
         scratch: Folder for Tune's own files, which nobody reads.
         refresh: Called a few times a second.
+
+    Raises:
+        ConfigError: The check failed; no trial was trained.
     """
-    trainable = tune.with_parameters(TrialActor, study=context)
+    trainable = tune.with_parameters(TrialActor, study=context, check=check)
     feed = _Feed(conductor)
+    verdicts = _Verdicts(conductor, feed)
     tuner = Tuner(
         tune.with_resources(trainable, _placement(resources)),
         tune_config=TuneConfig(
             num_samples=-1,  # until the conductor says that it is finished
             search_alg=feed,
-            scheduler=_Verdicts(conductor, feed),
+            scheduler=verdicts,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: str(trial.trial_id),  # sampled values can be too long for a name
         ),
@@ -54,6 +66,8 @@ def run_study(
         ),
     )
     tuner.fit()
+    if verdicts.refusal is not None:
+        raise verdicts.refusal
 
 
 def _placement(resources: ResourcesConfig) -> PlacementGroupFactory:
@@ -111,8 +125,14 @@ class _Verdicts(_OfDriver, TrialScheduler):
     def __init__(self, conductor: Conductor, feed: _Feed) -> None:
         super().__init__(conductor)
         self._feed = feed
+        self._any_began = False
+        self.refusal: ConfigError | None = None  # why nothing can be trained
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        if "refused" in result:
+            self._refuse(ConfigError(*result["refused"]))
+            return TrialScheduler.STOP
+        self._any_began = True
         id = trial.config["task"].id
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
@@ -128,8 +148,16 @@ class _Verdicts(_OfDriver, TrialScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """The process of the trial is gone: its own exceptions arrive as results."""
         task = trial.config["task"]
-        if not self._feed.take_back(task):
+        if self._feed.take_back(task):
+            return
+        if self._any_began or self._conductor.record.trials[task.id].state == "running":
             self._conductor.ended(task.id, _what_was_lost(trial))
+        else:
+            self._refuse(import_ends_process(_what_was_lost(trial)))
+
+    def _refuse(self, error: ConfigError) -> None:
+        self.refusal = self.refusal or error
+        self._conductor.interrupt()
 
     def on_trial_complete(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> None:
         pass

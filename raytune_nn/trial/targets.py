@@ -1,8 +1,8 @@
 """Preflight, stage B: every `_target_` imports, is of the kind its place asks for, and accepts its keywords.
 
-Importing the user's modules, torch and Lightning takes seconds, so this runs in a process of its own while the driver
-starts the cluster: ``python -m raytune_nn.trial.targets`` reads a request as JSON and answers with the first rule
-that is broken.
+Importing the user's modules, torch and Lightning takes seconds, so a study does it where they are needed anyway, in its
+first slots (``trial/trainable.py``). ``mode=plan`` starts none and asks a process of its own: ``python -m
+raytune_nn.trial.targets`` reads a request as JSON and answers with the first rule that is broken.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from raytune_nn.errors import ConfigError, RaytuneError
@@ -24,50 +25,58 @@ from raytune_nn.trial.keywords import check_keywords, check_schedule
 from raytune_nn.trial.kinds import OPTIONAL, PARTS, check_kind, kind_of, places, wanted
 
 
+@dataclass(frozen=True)
 class TargetCheck:
-    """The check, running in another process beside the caller.
+    """What is to be checked; light to send to where the libraries are.
 
     Args:
-        configs: Configurations to check, interpolations resolved where their values matter.
+        configs: Configurations, interpolations resolved where their values matter.
         allowed: Targets that need not be of their place's kind (``security.allow_targets``).
     """
 
-    def __init__(self, configs: Sequence[Mapping[str, Any]], allowed: Sequence[str]) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self._request = json.dumps({"configs": list(configs), "allowed": list(allowed)})
-        if self._process.stdin is not None:
-            self._process.stdin.write(self._request)
-            self._process.stdin.close()
-            self._process.stdin = None
+    configs: Sequence[Mapping[str, Any]]
+    allowed: Sequence[str]
 
-    def wait(self) -> None:
-        """Blocks until the check is done.
+    def run(self) -> None:
+        """Checks in this process.
 
         Raises:
             ConfigError: The first rule that is broken.
         """
-        output, errors = self._process.communicate()
-        if self._process.returncode != 0 or not output:
-            raise ConfigError(
-                "the modules named by `_target_` must import without ending the process",
-                f"exit code {self._process.returncode}: {errors.strip()[-2000:]}",
-                "mend the module",
-            )
-        answer = json.loads(output)
-        if answer is not None:
-            raise ConfigError(**answer)
+        for config in self.configs:
+            check_targets(config, self.allowed)
 
-    def cancel(self) -> None:
-        """Ends the check; nothing happens if it is done."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.communicate()
+    def refusal(self) -> tuple[str, str | None, str] | None:
+        """Checks in this process; the ConfigError, if there is one, as its arguments, which travel well."""
+        try:
+            self.run()
+        except RaytuneError as error:
+            return error.rule, None if error.found is None else str(error.found), error.fix
+        return None
+
+    def run_apart(self) -> None:
+        """Checks in a process that ends with the check: what imports is not in this one's memory.
+
+        Raises:
+            ConfigError: The first rule that is broken.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=json.dumps({"configs": list(self.configs), "allowed": list(self.allowed)}),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0 or not done.stdout:
+            raise import_ends_process(f"exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
+        refusal = json.loads(done.stdout)
+        if refusal is not None:
+            raise ConfigError(*refusal)
+
+
+def import_ends_process(found: str) -> ConfigError:
+    """What is wrong where a process did not survive the check."""
+    rule = "the modules named by `_target_` must import without ending the process"
+    return ConfigError(rule, found, "mend the module")
 
 
 def check_targets(config: Mapping[str, Any], allowed: Iterable[str]) -> None:
@@ -183,15 +192,9 @@ def _answer() -> None:
     request = json.load(sys.stdin)
     answers = os.dup(1)
     os.dup2(2, 1)  # the user's modules may print on import, and their threads later
-    answer = None
-    try:
-        for config in request["configs"]:
-            check_targets(config, request["allowed"])
-    except RaytuneError as error:
-        found = None if error.found is None else str(error.found)
-        answer = {"rule": error.rule, "found": found, "fix": error.fix}
+    refusal = TargetCheck(**request).refusal()
     with os.fdopen(answers, "w") as file:
-        json.dump(answer, file)
+        json.dump(refusal, file)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
+from raytune_nn.trial.targets import TargetCheck
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
 if TYPE_CHECKING:
@@ -25,8 +26,10 @@ STOP_SECONDS = 60.0  # how long a stopped training may take to reach its next re
 class TrialActor(tune.Trainable):
     """Runs ``run_trial`` for each configuration that Tune hands to this actor."""
 
-    def setup(self, config: dict[str, Any], study: StudyContext) -> None:  # type: ignore[override]  # with_parameters adds it
-        """Imports the libraries and the user's modules once.
+    _refusal: tuple[str, str | None, str] | None = None  # why no configuration of this study can be trained
+
+    def setup(self, config: dict[str, Any], study: StudyContext, check: TargetCheck) -> None:  # type: ignore[override]  # by with_parameters
+        """Imports the libraries and the user's modules once, and checks what the configurations name (stage B).
 
         The trial begins with the first ``step``: Tune gives its trial to another actor where one becomes free earlier.
         """
@@ -34,17 +37,27 @@ class TrialActor(tune.Trainable):
         from raytune_nn.trial.isolation import Isolation
 
         self._study = study
+        self._refusal = check.refusal()
+        if self._refusal is not None:
+            return
         locate_all(study.config, study.branches)
         self._isolation = Isolation(threads=max(1, int(float(setting(study.config, "resources.cpus")))))
         self._take(config)
 
     def step(self) -> dict[str, Any]:
-        """The reports since the last call; with ``ended`` true, and the error if there was one, at the last."""
+        """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
+
+        With ``refused``, the arguments of an error, no configuration of this study can be trained.
+        """
+        if self._refusal is not None:
+            return {"reports": [], "ended": True, "error": "", "refused": self._refusal}
         self._training.go_on()
         return self._training.collect()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Ends the old trial and takes the next; an error makes Tune give this process up."""
+        if self._refusal is not None:
+            return True
         if not self._training.stop(STOP_SECONDS):
             raise TimeoutError(f"{self._training.name} was told to stop and goes on after {STOP_SECONDS:g} s")
         self._take(new_config)
@@ -52,7 +65,8 @@ class TrialActor(tune.Trainable):
 
     def cleanup(self) -> None:
         """Lets the trial reach its next report, so that its TensorBoard run is closed."""
-        self._training.stop(STOP_SECONDS)
+        if self._refusal is None:
+            self._training.stop(STOP_SECONDS)
 
     def _take(self, config: dict[str, Any]) -> None:
         task: TrialTask = config["task"]

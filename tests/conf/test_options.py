@@ -17,7 +17,6 @@ from raytune_nn.config.compose import Composed, conf_dir
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.space.merge import merge_params
 from raytune_nn.trial.build import Built, build_trial
-from raytune_nn.trial.targets import check_targets
 
 CONF = Path(conf_dir())
 OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.rglob("*.yaml"))
@@ -61,8 +60,7 @@ def build(config: dict[str, Any]) -> Built:
 def check_and_build(composed: Composed) -> Built:
     """Both stages of preflight in this process, and a trial of the study."""
     checked: Checked = preflight(composed)
-    for config in checked.to_check:
-        check_targets(config, composed.settings.security.allow_targets)
+    checked.targets.run()
     plan = checked.plan
     params = plan.space.sample(random.Random(0))
     return build(merge_params(plan.config, plan.branches, params))

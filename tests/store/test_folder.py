@@ -90,6 +90,20 @@ def test_an_invalid_study_gives_its_name_up_and_no_other_does(status: str, kept:
     assert everything_in(folder.path) == (["summary.json", "tb"] if kept else [])
 
 
+def test_what_was_made_can_be_taken_away_again(tmp_path: Path) -> None:
+    folder = locate_study(str(tmp_path / "lab" / "studies"), "a")
+    made = folder.create()
+    assert made == [tmp_path / "lab", tmp_path / "lab" / "studies", folder.path]
+    (folder.path / "file").touch()
+    folder.remove(made)
+    assert list(tmp_path.iterdir()) == []
+    made = folder.create()
+    (tmp_path / "lab" / "notes").touch()  # somebody else's
+    folder.remove(made)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "lab", tmp_path / "lab" / "notes"]
+    assert folder.create() == [folder.path.parent, folder.path]
+
+
 def test_a_folder_that_cannot_be_made_is_an_error_of_storage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UnusableError, match="Not a directory"):

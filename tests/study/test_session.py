@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hand_study import OBJECTIVE, SPACE, Heard, make_plan, report, start, states, train
 
-from raytune_nn.errors import StudyMismatchError, UnusableError
+from raytune_nn.errors import ConfigError, StudyMismatchError, UnusableError
 from raytune_nn.search.asha import ASHA
 from raytune_nn.space.parse import parse_space
 from raytune_nn.store.folder import StudyFolder, write_json
@@ -68,6 +68,23 @@ def test_an_error_inside_leaves_a_study_that_can_be_resumed(folder: StudyFolder)
     assert summary_of(folder)["best"]["trial"] == "0"
     assert [row.split(",")[1] for row in folder.trials.read_text().splitlines()[1:]] == ["complete", "interrupted"]
     Lease(folder.path).release()
+
+
+def test_an_error_of_the_configuration_leaves_no_new_study(folder: StudyFolder) -> None:
+    def refuse() -> None:
+        with open_study(make_plan(), folder, Heard()) as conductor:
+            start(conductor)
+            raise ConfigError("a rule")
+
+    with pytest.raises(ConfigError):
+        refuse()
+    assert not folder.path.parent.exists()
+    with open_study(make_plan(), folder, Heard()) as conductor:
+        train(conductor, 0.5)
+    with pytest.raises(ConfigError):
+        refuse()
+    assert summary_of(folder)["status"] == "interrupted"
+    assert summary_of(folder)["best"]["trial"] == "0"
 
 
 def test_the_next_driver_goes_on_with_what_waits(folder: StudyFolder) -> None:

@@ -78,10 +78,18 @@ class Ended:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[str]:
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for modules that slots can import."""
+    return tmp_path_factory.mktemp("users")
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(users: Path) -> Iterator[str]:
     """A local Ray with two slots, one for all tests; the folder for its files."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))  # slots import what the tests import
+        patch.setenv(
+            "PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)]))
+        )
         with local_cluster(Capacity(cpus=2, gpus=0, slots=2), verbose=1) as scratch:
             yield scratch
 
@@ -122,7 +130,8 @@ def _run_on(scratch: str, conductor: Conductor, checked: Checked, cpus: float | 
     resources = checked.plan.settings.resources
     if cpus is not None:  # fewer trials at once, each with the threads that it has in `config`
         resources = replace(resources, cpus=cpus)
-    run_study(conductor, checked.plan.context(checked.folder), resources, scratch, lambda: None)
+    context = checked.plan.context(checked.folder)
+    run_study(conductor, context, checked.targets, resources, scratch, lambda: None)
     conductor.close(interrupted=False)
 
 
@@ -169,6 +178,33 @@ def test_a_metric_that_is_never_logged_ends_the_study(run: Run) -> None:
     assert study.fault.fix == "objective.metric=loss"
     assert study.record.status == "invalid"
     assert len(study.trials) <= 4
+
+
+def test_what_cannot_be_built_is_refused_by_the_slots_and_leaves_nothing(run: Run, here: Path) -> None:
+    with pytest.raises(ConfigError) as raised:
+        run("search_space=mlp", "+model.widht=3")
+    assert raised.value.rule == "model.widht must be a keyword of raytune_nn.nn.Classification"
+    assert raised.value.fix == "~model.widht"
+    assert not (here / "a").exists()
+
+
+def test_a_module_that_ends_its_process_is_refused(run: Run, here: Path, users: Path) -> None:
+    (users / "deadly.py").write_text("import os; os._exit(3)")
+    with pytest.raises(ConfigError, match="must import without ending the process"):
+        run("search_space=mlp", "model._target_=deadly.Model")
+    assert not (here / "a").exists()
+
+
+def test_a_study_that_was_begun_outlives_a_refusal(run: Run, users: Path) -> None:
+    (users / "changing.py").write_text("from raytune_nn.nn import Classification as Model")
+    command = ("search_space=mlp", "model._target_=changing.Model", "budget.max_epochs=1")
+    assert run(*command, "budget.num_trials=1").record.status == "complete"
+    (users / "changing.py").write_text("raise RuntimeError('half edited')")
+    with pytest.raises(ConfigError, match=r"model\._target_ must be importable"):
+        run(*command, "budget.num_trials=2")
+    (users / "changing.py").write_text("from raytune_nn.nn import Classification as Model")
+    study = run(*command, "budget.num_trials=2")
+    assert study.states == ["complete", "complete"]
 
 
 def test_a_target_ends_the_study_early(run: Run) -> None:
