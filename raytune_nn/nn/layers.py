@@ -1,14 +1,21 @@
-"""What the built-in networks share: activations and normalisation by name, and the checks of sizes."""
+"""What the built-in networks share: activations and normalisation by name, and the checks of their arguments."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Collection, Mapping
+from typing import Any
+
 from torch import nn
+
+Activation = str | Mapping[str, Any]  # a name, or a mapping of it and its parameters
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "elu": nn.ELU,
     "gelu": nn.GELU,
     "leaky_relu": nn.LeakyReLU,
     "mish": nn.Mish,
+    "prelu": nn.PReLU,
     "relu": nn.ReLU,
     "selu": nn.SELU,
     "sigmoid": nn.Sigmoid,
@@ -23,15 +30,29 @@ NORMS: dict[str, type[nn.BatchNorm1d] | type[nn.LayerNorm] | None] = {
 }
 
 
-def activation_layer(name: str) -> nn.Module:
-    """A new activation of this name.
+def activation_layer(activation: Activation) -> nn.Module:
+    """A new activation layer.
+
+    Args:
+        activation: A name in `ACTIVATIONS`, or a mapping with that ``name`` and parameters of torch's class, such
+            as ``{name: leaky_relu, negative_slope: 0.1}``.
 
     Raises:
-        ValueError: The name is not in `ACTIVATIONS`.
+        ValueError: The name is not in `ACTIVATIONS`, or a parameter is not the activation's or not of its type.
     """
-    if name not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, but got {name!r}")
-    return ACTIVATIONS[name]()
+    parameters = {"name": activation} if isinstance(activation, str) else dict(activation)
+    name = parameters.pop("name", "")
+    check_one_of(ACTIVATIONS, activation=name)
+    kind = ACTIVATIONS[name]
+    known = {key: parameter.default for key, parameter in inspect.signature(kind).parameters.items()}
+    known = {key: default for key, default in known.items() if key not in ("inplace", "device", "dtype")}
+    for key, value in parameters.items():
+        if key not in known:
+            raise ValueError(f"a parameter of activation {name} must be one of {list(known)}, but got {key!r}")
+        if type(value) is not type(known[key]) and not (isinstance(known[key], float) and type(value) is int):
+            wanted = type(known[key]).__name__
+            raise ValueError(f"{key} of activation {name} must be of type {wanted}, but got {value!r}")
+    return kind(**parameters)
 
 
 def norm_layers(name: str, width: int) -> list[nn.Module]:
@@ -40,8 +61,7 @@ def norm_layers(name: str, width: int) -> list[nn.Module]:
     Raises:
         ValueError: The name is not in `NORMS`.
     """
-    if name not in NORMS:
-        raise ValueError(f"norm must be one of {', '.join(NORMS)}, but got {name!r}")
+    check_one_of(NORMS, norm=name)
     kind = NORMS[name]
     return [] if kind is None else [kind(width)]
 
@@ -66,3 +86,25 @@ def check_at_least(minimum: int, **sizes: int) -> None:
     for name, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < minimum:
             raise ValueError(f"{name} must be a whole number >= {minimum}, but got {size!r}")
+
+
+def check_one_of(names: Collection[str], **arguments: str) -> None:
+    """Check that every named argument is one of ``names``.
+
+    Raises:
+        ValueError: One of them is not; the message names it and its value.
+    """
+    for argument, value in arguments.items():
+        if value not in names:
+            raise ValueError(f"{argument} must be one of {', '.join(names)}, but got {value!r}")
+
+
+def check_odd(kernel_size: int) -> None:
+    """Check that a kernel has a middle, so that padding keeps the size of what it runs over.
+
+    Raises:
+        ValueError: ``kernel_size`` is even, or no whole number >= 1.
+    """
+    check_at_least(1, kernel_size=kernel_size)
+    if kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be odd, but got {kernel_size}")

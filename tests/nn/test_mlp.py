@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from network_checks import check_gradient_reaches_every_parameter, check_loss_falls, count_parameters
 from torch import nn
 
 from raytune_nn.nn import MLP
@@ -52,6 +53,30 @@ def test_norm_undoes_the_scale_of_its_input(norm: str) -> None:
     assert torch.allclose(net(x), net(1000 * x), atol=1e-2)
 
 
+def test_parameters_of_the_activation_reach_every_layer() -> None:
+    net = MLP(4, 3, depth=2, activation={"name": "leaky_relu", "negative_slope": 0.3})
+    assert [layer.negative_slope for layer in net.layers if isinstance(layer, nn.LeakyReLU)] == [0.3, 0.3]
+
+
+def test_the_parameters_are_those_of_the_formula() -> None:
+    assert count_parameters(MLP(4, 3, depth=2, width=8)) == (4 * 8 + 8) + (8 * 8 + 8) + (8 * 3 + 3)
+    assert count_parameters(MLP(4, 3, depth=1, width=8, norm="layer")) == (4 * 8 + 8) + 2 * 8 + (8 * 3 + 3)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
+def test_it_learns_and_every_parameter_takes_part(norm: str) -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(32, 4), torch.randint(3, (32,))
+    if norm == "none":  # a norm hides the bias in front of it
+        check_gradient_reaches_every_parameter(MLP(4, 3, activation={"name": "prelu"}), x)
+    check_loss_falls(MLP(4, 3, norm=norm), x, y, steps=40)
+
+
+def test_rows_of_another_size_are_refused_with_their_shape() -> None:
+    with pytest.raises(ValueError, match=r"rows of in_features=4 numbers, but got rows of 6 .* shape \(7, 2, 3\)"):
+        MLP(4, 3)(torch.rand(7, 2, 3))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -61,6 +86,7 @@ def test_norm_undoes_the_scale_of_its_input(norm: str) -> None:
         ({"in_features": True}, "in_features must be a whole number >= 1, but got True"),
         ({"dropout": 1.0}, "0 <= dropout < 1 must hold, but got 1.0"),
         ({"activation": "rellu"}, "activation must be one of .*relu.*, but got 'rellu'"),
+        ({"activation": {"name": "relu", "slope": 1}}, "activation relu must be one of .*, but got 'slope'"),
         ({"norm": "group"}, "norm must be one of none, batch, layer, but got 'group'"),
     ],
 )
