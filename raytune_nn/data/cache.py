@@ -24,7 +24,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-Named = dict[str, NDArray[np.generic]]
+Named = dict[str, NDArray[Any]]
 
 _FORMAT = 1  # of an entry
 _SUMS = "sums.json"

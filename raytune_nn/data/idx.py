@@ -104,8 +104,7 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     def decode() -> Named:
         return {"numbers": _decode(_unpacked(path), path, dimensions)}
 
-    numbers: NDArray[np.uint8] = cached("idx 1", [path], {"dimensions": dimensions}, decode)["numbers"]  # type: ignore[assignment]
-    return numbers
+    return cached("idx 1", [path], {"dimensions": dimensions}, decode)["numbers"]
 
 
 def _unpacked(path: Path) -> bytes:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Unpack
 
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
 from raytune_nn.data import ArrayDataModule, ArrayLoader, DigitsDataModule
 from raytune_nn.data.arrays import Arrays
@@ -155,50 +155,6 @@ def test_a_single_training_row_is_a_batch() -> None:
     assert [len(y) for _, y in data.train_dataloader()] == [1]
 
 
-class Doubled(Callback):
-    """Doubles the batch size after each epoch, and counts the steps of each."""
-
-    def __init__(self) -> None:
-        self.steps: list[int] = []
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.steps.append(trainer.global_step - sum(self.steps))
-        trainer.datamodule.batch_size *= 2  # type: ignore[attr-defined]
-
-
-class Line(LightningModule):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(1, 1)
-
-    def training_step(self, batch: Arrays, batch_idx: int) -> Tensor:
-        x, y = batch
-        loss: Tensor = (self.layer(x.float().unsqueeze(1) / 100).squeeze(1) - y).square().mean()
-        return loss
-
-    def validation_step(self, batch: Arrays, batch_idx: int) -> None:
-        pass
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=0.01)
-
-
-def test_a_batch_size_changed_between_epochs_holds_from_the_next_loader_on() -> None:
-    doubled = Doubled()
-    trainer = Trainer(
-        max_epochs=3,
-        reload_dataloaders_every_n_epochs=1,
-        callbacks=[doubled],
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(Line(), datamodule=Numbers(batch_size=10))
-    assert doubled.steps == [6, 3, 2]
-
-
 def test_evaluation_takes_a_million_numbers_at_most_or_a_training_batch() -> None:
     x, y = torch.zeros(30, 2**18), torch.arange(30) % 2
     data = Given(x, y)
@@ -220,6 +176,16 @@ def test_mapped_rows_give_the_batches_of_rows_in_memory(tmp_path: Path) -> None:
         torch.manual_seed(0)
         batches.append([x for loader in (data.train_dataloader(), data.val_dataloader()) for x, _ in loader])
     assert all(torch.equal(one, other) for one, other in zip(*batches, strict=True))
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True)])
+def test_worker_processes_pin_their_batches_for_a_gpu(device: str, pinned: bool) -> None:
+    data = ready(num_workers=1)
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    data.trainer = SimpleNamespace(global_rank=0, world_size=1, strategy=strategy)  # type: ignore[assignment]
+    ahead = data.train_dataloader()._ahead
+    assert ahead is not None
+    assert (ahead.pin_memory, ahead.num_workers, ahead.persistent_workers) == (pinned, 1, True)
 
 
 def test_the_signature_of_a_subclass_names_every_keyword() -> None:
