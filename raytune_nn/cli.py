@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from raytune_nn import __version__
-from raytune_nn.config.compose import conf_dir, read_composed
+from raytune_nn.config.compose import conf_dir, read_composed, register_marks
 from raytune_nn.config.explain import explain, nearest
 from raytune_nn.errors import ConfigError, InterruptedStudyError, RaytuneError
 from raytune_nn.modes import run_mode
@@ -77,6 +77,7 @@ def _compose_and_run(arguments: Sequence[str]) -> None:
             failure.append(error)
 
     os.environ["HYDRA_FULL_ERROR"] = "1"  # errors of composing come out as they are
+    register_marks()
     warnings.filterwarnings("ignore", message="provider=.* is not available")  # an error of ours
     flags, overrides = split_flags(arguments)
     primary = _own_primary_config(flags)

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from raytune_nn.config.explain import nearest
+from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
 
@@ -57,6 +58,12 @@ def read_composed(config: DictConfig, arguments: Sequence[str]) -> Composed:
     return replace(type_config(config), overrides=overrides, choices=choices, arguments=tuple(arguments))
 
 
+def register_marks() -> None:
+    """What stands for the interpolations that only a training can resolve; Hydra asks already when it merges them."""
+    OmegaConf.register_new_resolver(FROM_DATA, lambda name: f"<{name} of the data>", replace=True)
+    OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
+
+
 def type_config(config: DictConfig | dict[str, Any]) -> Composed:
     """Merges a configuration into a fresh schema, which refuses unknown keys however they came in.
 
@@ -64,7 +71,7 @@ def type_config(config: DictConfig | dict[str, Any]) -> Composed:
         ConfigError: A value is missing, or an interpolation leads nowhere.
         OmegaConfBaseException: An unknown key or a value of the wrong type; ``config/explain.py`` words it.
     """
-    OmegaConf.register_new_resolver(FROM_DATA, lambda name: f"<{name} of the data>", replace=True)
+    register_marks()
     typed = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), config))
     plain = cast(dict[str, Any], OmegaConf.to_container(typed, resolve=False, enum_to_str=True))
     missing = next(_missing(plain), None)

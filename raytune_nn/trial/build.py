@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import OmegaConf
 
+from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
 from raytune_nn.trial.instantiate import instantiate
 from raytune_nn.trial.optimizers import set_optimizer
 from raytune_nn.trial.weights import load_weights
@@ -41,7 +42,7 @@ def build_trial(config: Mapping[str, Any], callbacks: Sequence[Callback] = (), *
     if resolved["model_weights"] is not None:
         load_weights(model, resolved["model_weights"], resolved["model_weights_strict"])
     if resolved["optimizer"].get("_target_") is not None:
-        set_optimizer(model, resolved["optimizer"], resolved["lr_scheduler"])
+        set_optimizer(model, resolved["optimizer"], resolved["lr_scheduler"], resolved["param_groups"])
     chosen = [instantiate(node) for node in resolved["callbacks"].values() if node is not None]
     trainer = instantiate(resolved["trainer"], **trainer_extras, callbacks=[*chosen, *callbacks])
     return Built(model, data, trainer, resolved)
@@ -61,6 +62,7 @@ def _resolve(config: Mapping[str, Any]) -> tuple[LightningDataModule, dict[str, 
         return _plain(getattr(data, name))
 
     OmegaConf.register_new_resolver("from_data", from_data, replace=True)
+    OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
     data = instantiate(OmegaConf.to_container(tree["data"], resolve=True))
     resolved = OmegaConf.to_container(tree, resolve=True)
     return data, resolved  # type: ignore[return-value]

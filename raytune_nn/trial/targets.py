@@ -21,7 +21,7 @@ from typing import Any
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.space.values import shown
 from raytune_nn.trial.instantiate import locate
-from raytune_nn.trial.keywords import check_keywords, check_schedule
+from raytune_nn.trial.keywords import check_keywords, check_param_groups, check_schedule
 from raytune_nn.trial.kinds import OPTIONAL, PARTS, check_kind, kind_of, places, wanted
 
 
@@ -169,9 +169,12 @@ def _nearest_name(name: str, message: str) -> str | None:
 
 
 def _check_optimizer(config: Mapping[str, Any]) -> None:
-    """``optimizer=from_model`` needs a model that makes its own, and then its own schedule as well."""
+    """``optimizer=from_model`` needs a model that makes its own, and then its own schedule and groups as well."""
+    groups = config.get("param_groups") or {}
     if config["optimizer"].get("_target_") is not None:
-        check_schedule(config["lr_scheduler"])
+        trainer = config.get("trainer") or {}
+        check_schedule(config["lr_scheduler"], trainer.get("max_epochs"))
+        check_param_groups(config["optimizer"], groups, trainer.get("accumulate_grad_batches"))
         return
     model, base = locate(config["model"]["_target_"]), locate("pytorch_lightning.LightningModule")
     if getattr(model, "configure_optimizers", None) is base.configure_optimizers:  # type: ignore[attr-defined]
@@ -180,12 +183,20 @@ def _check_optimizer(config: Mapping[str, Any]) -> None:
             config["model"]["_target_"],
             "optimizer=adamw",
         )
-    if config["lr_scheduler"].get("scheduler"):
+    schedule = config["lr_scheduler"]
+    if schedule.get("scheduler") or schedule.get("warmup"):
         raise ConfigError(
             "with optimizer=from_model the schedule is the model's own too",
-            config["lr_scheduler"]["scheduler"].get("_target_"),
+            (schedule.get("scheduler") or {}).get("_target_", f"lr_scheduler.warmup={schedule.get('warmup')}"),
             "lr_scheduler=none",
         )
+    for key, alike in (("decay_norms_and_biases", True), ("layer_decay", 1)):
+        if groups.get(key, alike) != alike:
+            raise ConfigError(
+                "with optimizer=from_model the groups of parameters are the model's own too",
+                f"param_groups.{key}={groups[key]}".lower(),
+                f"param_groups.{key}={alike}".lower(),
+            )
 
 
 def _answer() -> None:

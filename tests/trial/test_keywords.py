@@ -1,4 +1,4 @@
-"""What is called takes the keywords that it is given."""
+"""What is called takes the keywords that it is given; schedule and parameter groups fit what they belong to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.trial.keywords import check_keywords, check_schedule
+from raytune_nn.trial.keywords import check_keywords, check_param_groups, check_schedule
 
 
 def build(width: int, depth: int = 1, *, norm: str = "none") -> None: ...
@@ -88,22 +88,90 @@ def test_what_cannot_be_called() -> None:
     assert refused({}, target={}).rule == "model._target_ must be callable"
 
 
+PLATEAU = {"_target_": "torch.optim.lr_scheduler.ReduceLROnPlateau"}
+
+
 @pytest.mark.parametrize(
-    "node", [{"scheduler": None}, {"scheduler": {}, "interval": "step", "frequency": 2, "monitor": "a", "strict": True}]
+    "node",
+    [
+        {"scheduler": None},
+        {"scheduler": {}, "interval": "epoch", "frequency": 2, "monitor": "a", "strict": True},
+        {"scheduler": {}, "interval": "step", "warmup": 500, "warmup_start": 0},
+        {"scheduler": PLATEAU, "monitor": "a", "warmup": 8, "warmup_start": 1},
+    ],
 )
-def test_a_schedule_that_lightning_reads(node: dict[str, Any]) -> None:
-    check_schedule(node)
+def test_a_schedule_that_can_be_built(node: dict[str, Any]) -> None:
+    check_schedule(node, 9)
 
 
-@pytest.mark.parametrize(("key", "fix"), [("freqency", "+lr_scheduler.frequency=5"), ("gamma", "~lr_scheduler.gamma")])
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("freqency", "+lr_scheduler.frequency=5"),
+        ("warm_up", "+lr_scheduler.warmup=5"),
+        ("gamma", "~lr_scheduler.gamma"),
+    ],
+)
 def test_a_key_that_lightning_would_pass_over(key: str, fix: str) -> None:
     with pytest.raises(ConfigError) as raised:
         check_schedule({"scheduler": None, key: 5})
-    assert raised.value.rule == f"lr_scheduler.{key} must be a key that Lightning knows"
+    assert raised.value.rule == f"lr_scheduler.{key} must be a key that Lightning knows, or one of the warm-up"
     assert raised.value.fix == fix
 
 
-def test_an_interval_is_an_epoch_or_a_step() -> None:
+@pytest.mark.parametrize(
+    ("node", "found", "fix"),
+    [
+        ({"interval": "epok"}, "epok", "lr_scheduler.interval=epoch"),
+        ({"frequency": 0}, 0, "lr_scheduler.frequency=1"),
+        ({"frequency": None}, None, "lr_scheduler.frequency=1"),
+        ({"frequency": 2, "interval": "step"}, "lr_scheduler.frequency=2", "lr_scheduler.frequency=1"),
+        ({"scheduler": PLATEAU, "interval": "step"}, "lr_scheduler.interval=step", "lr_scheduler.interval=epoch"),
+        ({"warmup": -1}, -1, "lr_scheduler.warmup=2"),
+        ({"warmup": 0.5}, 0.5, "lr_scheduler.warmup=2"),
+        ({"warmup": True}, True, "lr_scheduler.warmup=2"),
+        ({"warmup": 9}, "9 of 9 epochs", "lr_scheduler.warmup=0"),
+        ({"warmup_start": 1.5}, 1.5, "lr_scheduler.warmup_start=0.1"),
+        ({"warmup_start": None}, None, "lr_scheduler.warmup_start=0.1"),
+    ],
+)
+def test_a_schedule_that_cannot_be_built(node: dict[str, Any], found: object, fix: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        check_schedule({"scheduler": None, "interval": "epok"})
-    assert (raised.value.found, raised.value.fix) == ("epok", "lr_scheduler.interval=epoch")
+        check_schedule({"scheduler": None, **node}, 9)
+    assert (raised.value.found, raised.value.fix) == (found, fix)
+
+
+ADAM, LBFGS = {"_target_": "torch.optim.Adam"}, {"_target_": "torch.optim.LBFGS"}
+
+
+@pytest.mark.parametrize("optimizer", [ADAM, LBFGS, {"_target_": None}])
+def test_groups_that_change_nothing_fit_every_optimizer(optimizer: dict[str, Any]) -> None:
+    check_param_groups(optimizer, {}, None)
+    check_param_groups(optimizer, {"decay_norms_and_biases": True, "layer_decay": 1.0}, 1)
+
+
+def test_groups_and_accumulation_that_fit() -> None:
+    check_param_groups(ADAM, {"decay_norms_and_biases": False, "layer_decay": 0.5}, 4)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "groups", "accumulate", "rule"),
+    [
+        (ADAM, {"layer_decay": 0}, 1, "0 < param_groups.layer_decay <= 1 must hold"),
+        (ADAM, {"layer_decay": 1.5}, 1, "0 < param_groups.layer_decay <= 1 must hold"),
+        (LBFGS, {"layer_decay": 0.5}, 1, "L-BFGS takes no groups of parameters"),
+        (
+            LBFGS,
+            {"decay_norms_and_biases": False},
+            1,
+            "param_groups.decay_norms_and_biases=false needs an optimizer with weight_decay",
+        ),
+        (LBFGS, {}, 2, "L-BFGS takes no accumulated gradients"),
+    ],
+)
+def test_groups_that_an_optimizer_cannot_have(
+    optimizer: dict[str, Any], groups: dict[str, Any], accumulate: int, rule: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check_param_groups(optimizer, groups, accumulate)
+    assert raised.value.rule == rule
