@@ -62,7 +62,12 @@ def locate(path: str) -> Callable[..., Any]:
 
 def setting(config: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path of a configuration whose interpolations are not resolved; the data are not needed."""
-    return OmegaConf.select(OmegaConf.create(dict(config)), path)
+    value: Any = config
+    for part in path.split("."):
+        value = value[part]
+        if isinstance(value, str) and "${" in value:
+            return OmegaConf.select(OmegaConf.create(dict(config)), path)  # takes milliseconds, and most need it not
+    return value
 
 
 def targets(node: Any) -> Iterator[str]:
