@@ -43,7 +43,8 @@ class CsvTable:
         """Whether every field of a column is a number or missing; true and false are 1 and 0.
 
         Raises:
-            ValueError: No field says anything, or most are numbers and some are not.
+            ValueError: No field says anything, most are numbers and some are not, or they are texts of which less
+                than every second one comes again, such as names.
         """
         present = self.frame[column].notna().to_numpy()
         if not present.any():
@@ -54,6 +55,13 @@ class CsvTable:
             raise ValueError(
                 f"{self.place(row, column)}: {self.frame[column].iloc[row]!r} is not a number, but most of the "
                 "column are; mend the file, or name the column in `categorical`"
+            )
+        different = self.frame[column].nunique()
+        if text.any() and different * 2 > present.sum():
+            raise ValueError(
+                f"{self.path}: column {column!r} must hold numbers, or two rows a category on average, but "
+                f"{present.sum()} fields are {different} different texts ({self.frame[column].dropna().iloc[0]!r}, …); "
+                "leave it out by `drop`, or name it in `categorical`"
             )
         return not text.any()
 

@@ -20,7 +20,7 @@ def principal_components(
         variance. The largest number of each is positive, so that every machine finds the same ones.
 
     Raises:
-        ValueError: More directions are wanted than there are features.
+        ValueError: More directions are wanted than there are features, or no feature varies.
     """
     if isinstance(wanted, int) and wanted > train.shape[1]:
         raise ValueError(f"pca <= number of features must hold, but got pca={wanted} of {train.shape[1]} features")
@@ -28,6 +28,8 @@ def principal_components(
     centred = train - mean
     variances, directions = np.linalg.eigh(centred.T @ centred)
     variances, directions = variances[::-1].clip(0), directions[:, ::-1]
+    if not variances[0]:
+        raise ValueError("pca needs features that vary in the training rows, but all are constant")
     if isinstance(wanted, float):
         explained = np.cumsum(variances) / variances.sum()
         wanted = min(int(np.searchsorted(explained, wanted)) + 1, train.shape[1])

@@ -143,6 +143,8 @@ def decode_texts(paths: list[str], text: str, label: str, lower: bool) -> Named:
         starts = [0]
         for row, content in enumerate(table.columns[text]):
             words = tokenise(content, lower)
+            if not table.columns[label][row]:
+                raise ValueError(f"{table.place(row)}, column {label!r}: the label must not be empty")
             if not words:
                 raise ValueError(f"{table.place(row)}, column {text!r}: a text must have a word, but is {content!r}")
             tokens += [numbers.setdefault(word, len(numbers)) for word in words]

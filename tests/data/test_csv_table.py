@@ -17,12 +17,12 @@ def read(folder: Path, content: str, wanted: tuple[str, ...] = (), text: tuple[s
 
 
 def test_numbers_truth_values_and_names_are_told_apart(tmp_path: Path) -> None:
-    table = read(tmp_path, "n,e,b,s,h\n1,1e3,true,x,1\n-2.5,,False,y,a\n3,7,True,1,b\n")
+    table = read(tmp_path, "n,e,b,s,h\n1,1e3,true,x,1\n-2.5,,False,x,a\n3,7,True,1,a\n4,7,True,1,1\n")
     assert [table.is_numeric(name) for name in "nebsh"] == [True, True, True, False, False]
-    assert table.numbers("n").tolist() == [1, -2.5, 3]
-    np.testing.assert_array_equal(table.numbers("e"), [1000, np.nan, 7])
-    assert table.numbers("b").tolist() == [1, 0, 1]
-    assert table.frame["s"].tolist() == ["x", "y", "1"]
+    assert table.numbers("n").tolist() == [1, -2.5, 3, 4]
+    np.testing.assert_array_equal(table.numbers("e"), [1000, np.nan, 7, 7])
+    assert table.numbers("b").tolist() == [1, 0, 1, 1]
+    assert table.frame["s"].tolist() == ["x", "x", "1", "1"]
 
 
 @pytest.mark.parametrize("field", MISSING)
@@ -47,7 +47,7 @@ def test_rows_know_their_lines_past_blank_ones_and_quoted_line_feeds(tmp_path: P
 
 
 def test_a_text_among_numbers_is_refused(tmp_path: Path) -> None:
-    table = read(tmp_path, "age,s\n1,a\n\n2,b\nforty,c\n3,1\n")
+    table = read(tmp_path, "age,s\n1,a\n\n2,a\nforty,b\n3,b\n")
     assert not table.is_numeric("s")
     with pytest.raises(ValueError, match=r"line 5, column 'age': 'forty' is not a number, but most .* `categorical`"):
         table.is_numeric("age")
@@ -67,6 +67,13 @@ def test_a_missing_field_is_refused_where_all_are_needed(tmp_path: Path) -> None
         table.numbers("a", needed=True)
     with pytest.raises(ValueError, match="line 3, column 'b': the field must name a class, but is missing"):
         table.classes("b")
+
+
+def test_a_column_of_names_is_refused(tmp_path: Path) -> None:
+    table = read(tmp_path, "name,n\n" + "".join(f"n{min(row, 3)},1\n" for row in range(7)) + ",1\n")
+    with pytest.raises(ValueError, match=r"'name' must hold numbers, or .* 7 fields are 4 different texts \('n0', …\)"):
+        table.is_numeric("name")
+    assert not read(tmp_path, "name,n\n" + "".join(f"n{min(row, 3)},1\n" for row in range(8))).is_numeric("name")
 
 
 def test_an_empty_column_is_refused(tmp_path: Path) -> None:

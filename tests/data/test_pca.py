@@ -36,6 +36,11 @@ def test_more_directions_than_features_are_refused() -> None:
         principal_components(ROWS, 7)
 
 
+def test_constant_features_are_refused() -> None:
+    with pytest.raises(ValueError, match="pca needs features that vary in the training rows, but all are constant"):
+        principal_components(np.ones((4, 3), np.float32), 0.9)
+
+
 @pytest.mark.parametrize("pca", [0, -1, 1.0, 0.0, 1.5, True, "2"])
 def test_other_values_are_refused(pca: float) -> None:
     with pytest.raises(ValueError, match="pca must be a whole number >= 1 or a share 0 < pca < 1, but got"):

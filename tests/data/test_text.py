@@ -139,6 +139,7 @@ def test_bad_arguments_are_refused_at_once(option: str) -> None:
             [("a", "x y"), ("b", ""), ("b", "x"), ("a", "x")],
             "t.tsv, line 3, column 'text': a text must have a word, but is ''",
         ),
+        ([("a", "x"), ("", "x")] * 2, "t.tsv, line 3, column 'label': the label must not be empty"),
         ([("a", "x")] * 4, "t.tsv, column 'label': classification needs two classes, but all 4 rows are 'a'"),
         ([(f"q{n}", "x") for n in range(10_000)], "10000 rows have 10000 classes ('q0', …); is it the label?"),
         ([("ab"[n % 2], f"w{n}") for n in range(20)], "no word occurs min_count=2 times in the training rows"),

@@ -43,6 +43,19 @@ def test_channels_are_averaged() -> None:
     assert decode_wav(wav(pcm, 2, channels=2), "x.wav")[0].tolist() == [0.25, 0.0, 0.25]
 
 
+def test_the_extensible_format_is_read() -> None:
+    pcm = b"".join(value.to_bytes(3, "little", signed=True) for value in (-(2**22), 2**22))
+    guid = bytes.fromhex("0100000000001000800000aa00389b71")
+    chunk = struct.pack("<HHIIHHHHI", 0xFFFE, 1, 8000, 24_000, 3, 24, 22, 24, 4) + guid
+    body = b"WAVEJUNK" + struct.pack("<I", 4) + b"junkfmt " + struct.pack("<I", len(chunk)) + chunk
+    body += b"data" + struct.pack("<I", len(pcm)) + pcm
+    samples, rate = decode_wav(b"RIFF" + struct.pack("<I", len(body)) + body, "x.wav")
+    assert (samples.tolist(), rate) == ([-0.5, 0.5], 8000)
+    floats = body.replace(guid, b"\x03" + guid[1:])
+    with pytest.raises(ValueError, match=r"x\.wav is not a WAV file of integer PCM"):
+        decode_wav(b"RIFF" + struct.pack("<I", len(floats)) + floats, "x.wav")
+
+
 def test_what_is_no_wav_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match=r"x\.wav is not a WAV file of integer PCM: file does not start with RIFF id"):
         decode_wav(b"ID3 is what an MP3 begins with", "x.wav")
@@ -59,3 +72,10 @@ def test_what_is_no_wav_is_refused_by_name() -> None:
 def test_a_file_that_was_cut_off_is_refused() -> None:
     with pytest.raises(ValueError, match="its header says 8 bytes of samples, but 5 are there"):
         decode_wav(wav(b"\0" * 8, 2)[:-3], "x.wav")
+
+
+def test_wherever_a_file_ends_it_is_refused() -> None:
+    whole = wav(b"\1\2" * 8, 2, channels=2)
+    for end in range(len(whole)):
+        with pytest.raises(ValueError, match=r"x\.wav"):
+            decode_wav(whole[:end], "x.wav")
