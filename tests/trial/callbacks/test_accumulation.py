@@ -14,9 +14,9 @@ from raytune_nn.trial.callbacks import Accumulation
 
 def test_batches_a_step_follow_the_epoch() -> None:
     module = Net()
-    trainer = fit(module, Rows(*line(12), batch_size=2), Accumulation(2, 2, 3), max_epochs=5)
-    assert trainer.global_step == 6 + 6 + 3 + 3 + 2
-    assert len(module.gradients) == 20
+    trainer = fit(module, Rows(*line(24), batch_size=2), Accumulation(2, 2, 3), max_epochs=5)
+    assert trainer.global_step == 12 + 12 + 6 + 6 + 4
+    assert len(module.gradients) == 40
 
 
 def test_an_accumulated_gradient_is_that_of_the_whole() -> None:

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
-from raytune_nn.trial.instantiate import instantiate, setting
+from raytune_nn.trial.instantiate import instantiate
 
 
 class Scripted(Net):
@@ -29,7 +29,8 @@ class Scripted(Net):
 def stopping(*overrides: str) -> EarlyStopping:
     """The option's callback."""
     config = compose("callbacks=early_stopping", "objective.metric=score", *overrides).config
-    built = instantiate(OmegaConf.to_container(setting(config, "callbacks.early_stopping"), resolve=True))
+    node = OmegaConf.select(OmegaConf.create(config), "callbacks.early_stopping")
+    built = instantiate(OmegaConf.to_container(node, resolve=True))
     assert isinstance(built, EarlyStopping)
     return built
 

@@ -99,6 +99,7 @@ def test_what_the_module_froze_itself_stays_frozen() -> None:
     module = Watched(net)
     fit(module, Rows(*line()), Freeze("net.0", unfreeze_epoch=1), max_epochs=3)
     assert not any("0.weight" in module.moved(epoch) for epoch in (1, 2, 3))
+    assert {name for name, p in module.named_parameters() if not p.requires_grad} == {"net.0.weight"}
 
 
 @pytest.mark.parametrize(
