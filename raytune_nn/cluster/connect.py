@@ -103,12 +103,16 @@ def _without_what_a_study_does_not_use(quiet: bool) -> Iterator[None]:
     """Ray starts a web server, an autoscaler and a forwarder of logs, each a Python process, and waits for the first.
 
     A private Ray for one study on one machine answers no requests from outside, does not grow and, unless its logs
-    were asked for, forwards none. Without them it is there two seconds sooner on two cores. Ray has no option for it.
+    were asked for, forwards none. Without them it is there two seconds sooner on two cores. Ray has no option for it;
+    where the dashboard's libraries are missing, it leaves out what of its agent would serve the dashboard.
     """
+    from ray._private import utils
     from ray._private.node import Node
 
     unused = ["start_api_server", "start_monitor", *(["start_log_monitor"] if quiet else [])]
     with contextlib.ExitStack() as patches:
+        missing = ImportError("no dashboard")
+        patches.enter_context(mock.patch.object(utils, "get_dashboard_dependency_error", return_value=missing))
         for method in unused:
             patches.enter_context(mock.patch.object(Node, method))
         yield

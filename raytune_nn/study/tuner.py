@@ -150,10 +150,12 @@ class _Verdicts(_OfDriver, TrialScheduler):
         task = trial.config["task"]
         if self._feed.take_back(task):
             return
-        if self._any_began or self._conductor.record.trials[task.id].state == "running":
-            self._conductor.ended(task.id, _what_was_lost(trial))
+        lost = _what_was_lost(trial)
+        began = self._any_began or self._conductor.record.trials[task.id].state == "running"
+        if lost.endswith(_DIED) and not began:
+            self._refuse(import_ends_process(lost))
         else:
-            self._refuse(import_ends_process(_what_was_lost(trial)))
+            self._conductor.ended(task.id, lost)
 
     def _refuse(self, error: ConfigError) -> None:
         self.refusal = self.refusal or error
@@ -172,10 +174,13 @@ class _Verdicts(_OfDriver, TrialScheduler):
         return ""
 
 
+_DIED = "the trial's process died"
+
+
 def _what_was_lost(trial: Trial) -> str:
     """Ray's words on a lost process, and at the end the short version, or the error that kept it from starting."""
     words = Path(trial.error_file).read_text() if trial.error_file else ""
-    return words if words and "died unexpectedly" not in words else f"{words}\nthe trial's process died"
+    return words if words and "died unexpectedly" not in words else f"{words}\n{_DIED}"
 
 
 class _Events(_OfDriver, Callback):

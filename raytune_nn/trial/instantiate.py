@@ -61,7 +61,10 @@ def locate(path: str) -> Callable[..., Any]:
 
 
 def setting(config: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path of a configuration whose interpolations are not resolved; the data are not needed."""
+    """The value at a dotted path of a configuration whose interpolations are not resolved; the data are not needed.
+
+    A mapping or list comes as it stands, with what interpolations it holds.
+    """
     value: Any = config
     for part in path.split("."):
         value = value[part]
@@ -90,7 +93,8 @@ def locate_all(config: Mapping[str, Any], branches: Mapping[str, Any]) -> None:
     """
     names = list(targets([config, branches]))
     if config.get("search") is not None:
-        space = parse_space(OmegaConf.to_container(setting(config, "search_space"), resolve=True))  # type: ignore[arg-type]
+        tree: Any = OmegaConf.select(OmegaConf.create(dict(config)), "search_space")
+        space = parse_space(OmegaConf.to_container(tree, resolve=True))  # type: ignore[arg-type]
         names += [name for path, domain, _ in space.paths() if path.endswith("._target_") for name in domain.corners()]
     for name in names:
         locate(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 import traceback
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 if TYPE_CHECKING:
     from raytune_nn.trial.isolation import Isolation
 
+GATHER_SECONDS = 0.25  # a call of an actor costs the driver and the slot a millisecond each: short epochs share one
 STOP_SECONDS = 60.0  # how long a stopped training may take to reach its next report before its process is given up
 
 
@@ -105,12 +107,18 @@ class _Training(threading.Thread):
             self._answered.release()
 
     def collect(self) -> dict[str, Any]:
-        """Blocks for the next report, then takes all there are."""
+        """Blocks for the next report, then gathers what follows it shortly, until one waits for its answer."""
         reports: list[dict[str, Any]] = []
-        while (item := self._reports.get()) is not None:
+        item = self._reports.get()
+        until = time.monotonic() + GATHER_SECONDS
+        while item is not None:
             report, self._unanswered = item
             reports.append(report)
-            if self._reports.empty():
+            try:
+                if self._unanswered:
+                    raise queue.Empty
+                item = self._reports.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
         return {"reports": reports, "ended": True, "error": self._error}
 

@@ -108,11 +108,12 @@ def test_an_error_of_the_module_itself_passes_through(package: Path, source: str
         locate("user_pkg.module.Net")
 
 
-def test_everything_that_trials_can_name_is_imported(package: Path) -> None:
+@pytest.mark.parametrize("place", ["${space}", {"model": "${space.model}"}])
+def test_everything_that_trials_can_name_is_imported(package: Path, place: object) -> None:
     for name in ("named", "chosen", "sampled", "unused"):
         (package / f"{name}.py").write_text("class Thing: ...")
     space = {"model": {"_target_": {"dist": "choice", "options": ["user_pkg.sampled.Thing"]}}}
-    config = {"search": {}, "search_space": "${space}", "space": space, "x": [{"_target_": "user_pkg.named.Thing"}]}
+    config = {"search": {}, "search_space": place, "space": space, "x": [{"_target_": "user_pkg.named.Thing"}]}
     branches = {"model": {"mine": {"_target_": "user_pkg.chosen.Thing"}}}
     locate_all(config, branches)
     modules = {name for name in sys.modules if name.startswith("user_pkg.")}
