@@ -47,7 +47,7 @@ def commands(options: argparse.Namespace, folder: str) -> dict[str, list[str]]:
     same = ["--config-dir", str(PEERS / "conf"), "model=by_hand", "data=by_hand", "optimizer=from_model"]
     built_in = [
         *("model.net.norm=none", "data.val_fraction=0.2", "data.test_fraction=0.05"),
-        *("~search_space.data", "~search_space.optimizer.weight_decay", "~search_space.model.net.activation"),
+        *("~search_space.data", "~search_space.model.net.activation"),
     ]
     by_hand = [sys.executable, str(PEERS / "ray_by_hand.py")]
     return {
