@@ -21,6 +21,7 @@ class Mode(Enum):
     plan = "plan"
     report = "report"
     reproduce = "reproduce"
+    lr_range = "lr_range"
 
 
 class Resume(Enum):
@@ -103,6 +104,15 @@ class ParamGroupsConfig:
 
 
 @dataclass
+class LrRangeConfig:
+    """The learning-rate range test of mode=lr_range."""
+
+    low: float = MISSING  # rate of the first step
+    high: float = MISSING  # rate of the last step, unless the loss diverges before
+    steps: int = MISSING  # optimizer steps
+
+
+@dataclass
 class SecurityConfig:
     """Exceptions from the rule that a `_target_` must be of its group's kind."""
 
@@ -139,6 +149,7 @@ class Config:
     optimizer: dict[str, Any] = MISSING
     param_groups: ParamGroupsConfig = MISSING
     lr_scheduler: dict[str, Any] = MISSING
+    lr_range: LrRangeConfig = MISSING
     callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
     trainer: dict[str, Any] = MISSING
     search: SearchConfig | None = None  # set by +search=…; null: a single training

@@ -25,6 +25,10 @@ def run_mode(composed: Composed) -> None:
         from raytune_nn.modes.reproduce import reproduce
 
         reproduce(composed)
+    elif mode is Mode.lr_range:
+        from raytune_nn.modes.lr_range import lr_range
+
+        lr_range(composed)
     elif composed.settings.search is None:
         from raytune_nn.modes.train import train
 
