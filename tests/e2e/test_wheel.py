@@ -43,7 +43,8 @@ def test_it_holds_the_package_and_the_configuration_only(wheel: Path) -> None:
         licenses = [name for name in archive.namelist() if name.endswith("LICENSE")]
     assert {name.partition("/")[0] for name in names} == {"raytune_nn"}
     packed = {name.removeprefix("raytune_nn/conf/") for name in names if name.startswith("raytune_nn/conf/")}
-    assert packed == {str(path.relative_to(REPOSITORY / "conf")) for path in (REPOSITORY / "conf").rglob("*.yaml")}
+    files = [path for path in (REPOSITORY / "conf").rglob("*") if path.is_file()]
+    assert packed == {str(path.relative_to(REPOSITORY / "conf")) for path in files}
     assert licenses
 
 
