@@ -60,7 +60,11 @@ def test_help_lists_every_group(here: Path) -> None:
     ran = run("--help")
     assert ran.code == 0
     assert ran.out.startswith("raytune_nn is powered by Hydra.")
-    for line in ("model: cnn, mlp", "search: asha, random", "search/scheduler: asha, none"):
+    for line in (
+        "model: audio_cnn, cnn, mlp, mlp_regression, recurrent, transformer, vae",
+        "search: asha, random",
+        "search/scheduler: asha, none",
+    ):
         assert f"\n{line}\n" in ran.out
     assert list(here.iterdir()) == []
 

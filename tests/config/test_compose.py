@@ -167,7 +167,7 @@ def test_an_own_primary_config_can_extend_the_built_in_one(here: Path) -> None:
 def test_a_search_space_that_was_typed_must_exist() -> None:
     ran = refused("model=cnn", "search_space=mpl", "+search=asha")
     assert ran.rule == "search_space must be one of its options"
-    assert ran.found == "mpl (search_space: cnn, mlp)"
+    assert ran.found == "mpl (search_space: audio_cnn, cnn, mlp, mlp_regression, recurrent, transformer, vae)"
     assert ran.fix == "search_space=mlp"
 
 
@@ -207,7 +207,7 @@ def test_a_branch_keeps_its_interpolations() -> None:
     step = branch("lr_scheduler", "cosine", "budget.max_epochs=5")
     assert step["scheduler"] == {
         "_target_": "torch.optim.lr_scheduler.CosineAnnealingLR",
-        "T_max": "${budget.max_epochs}",
+        "T_max": "${from_trainer:total}",
         "eta_min": 0.0,
     }
 
@@ -221,7 +221,7 @@ def test_a_branch_is_found_on_the_searchpath_too(here: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "arguments", "words"),
     [
-        ("adagrad", (), "Could not find 'optimizer/adagrad'"),
+        ("adagradd", (), "Could not find 'optimizer/adagradd'"),
         ("adamw", ("optimizer=sgd", "optimizer.momentum=0.9"), "optimizer.momentum"),
     ],
 )

@@ -11,15 +11,31 @@ from raytune_nn.config.explain import explain, nearest
 
 pytestmark = pytest.mark.usefixtures("here")
 
+MODELS = "audio_cnn, cnn, mlp, mlp_regression, recurrent, transformer, vae"
 HELP = "python -m raytune_nn --help"
 
 
 # command, rule, found, fix
 OPTIONS = [
-    ("model=cnnn", "model must be one of its options", "cnnn (model: cnn, mlp)", "model=cnn"),
-    ("model=mpl", "model must be one of its options", "mpl (model: cnn, mlp)", "model=mlp"),
+    (
+        "model=cnnn",
+        "model must be one of its options",
+        f"cnnn (model: {MODELS})",
+        "model=cnn",
+    ),
+    (
+        "model=mpl",
+        "model must be one of its options",
+        f"mpl (model: {MODELS})",
+        "model=mlp",
+    ),
     ("+search=ahsa", "search must be one of its options", "ahsa (search: asha, random)", "+search=asha"),
-    ("model=mlp/nope", "model must be one of its options", "mlp/nope (model: cnn, mlp)", "model=mlp"),
+    (
+        "model=mlp/nope",
+        "model must be one of its options",
+        f"mlp/nope (model: {MODELS})",
+        "model=mlp",
+    ),
     ("cluster=zzz", "cluster must be one of its options", "zzz (cluster: local)", "cluster=local"),
     (
         "+search=asha search/scheduler=ahsa",
@@ -106,7 +122,7 @@ TYPES = [
     ("budget.max_hours=1h", "budget.max_hours must be a float", None, "budget.max_hours=<float>"),
     ("study.name=[1]", "study.name must be a string", None, "study.name=<string>"),
     ("study.resume=sometimes", "study.resume must be one of auto, never, must", None, "study.resume=auto"),
-    ("mode=plann", "mode must be one of run, plan, report, reproduce", None, "mode=plan"),
+    ("mode=plann", "mode must be one of run, plan, report, reproduce, lr_range", None, "mode=plan"),
     ("objective.take=lsat", "objective.take must be one of best, last", None, "objective.take=last"),
     ("mode=null", "mode must not be null", None, "mode=…"),
     ("study=null", "study must not be null", None, "study=…"),

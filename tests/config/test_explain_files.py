@@ -23,8 +23,8 @@ FILES = [
     (
         "defaults: [override /model: nope]",
         "model must be one of its options",
-        "nope (model: cnn, mlp)",
-        "model=cnn",
+        "nope (model: audio_cnn, cnn, mlp, mlp_regression, recurrent, transformer, vae)",
+        "model=audio_cnn",
     ),
     (
         "defaults: [override /modl: mlp]",

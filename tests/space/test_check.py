@@ -192,7 +192,7 @@ def test_each_option_of_a_group_is_composed(choosing: list[str], base: str) -> N
     ("overrides", "rule", "found"),
     [
         (["optimizer=sgd", "optimizer.momentum=0.9"], "every branch of search_space.optimizer", "branch adamw: "),
-        (["+search_space.optimizer.choose.adagrad={}"], "every branch of search_space.optimizer", "branch adagrad: "),
+        (["+search_space.optimizer.choose.adamax={}"], "every branch of search_space.optimizer", "branch adamax: "),
         (["search_space.optimizer.choose.sgd.momentum.low=2"], "search_space.optimizer.choose.sgd.momentum", "low=2"),
         (
             ['+search_space.optimizer.choose.adam.momentum="uniform(0, 1)"'],
