@@ -1,13 +1,14 @@
 """Types, meaning and units of every key; the values stand in ``conf/``.
 
 Fields have no defaults on purpose: ``conf/config.yaml`` is the one place where a value is set, and a key that is
-missing there is reported as missing. Groups whose keys belong to somebody else's class (``model``, ``data``, …) are
-plain mappings; their keywords are checked against the class they name (``trial/targets.py``).
+missing there is reported as missing; only ``search`` may leave keys out. Groups whose keys belong to somebody else's
+class (``model``, ``data``, …) are plain mappings; their keywords are checked against the class they name
+(``trial/targets.py``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -125,6 +126,8 @@ class SearchConfig:
 
     searcher: dict[str, Any] = MISSING
     scheduler: dict[str, Any] = MISSING
+    points: list[Any] = field(default_factory=list)  # to try first, each a mapping from paths to values
+    warm_start: str | None = None  # folder of an earlier study over the same space, to learn from
 
 
 @dataclass

@@ -16,13 +16,15 @@ from omegaconf import OmegaConf
 
 from raytune_nn.cluster.resources import Capacity, plan_capacity
 from raytune_nn.config.compose import Composed, compose_branch, type_config
-from raytune_nn.config.objective import read_objective
+from raytune_nn.config.objective import Objective, read_objective
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.none import NoScheduler
+from raytune_nn.search.points import PointsFirst, read_points
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
+from raytune_nn.search.warm_start import warm_start
 from raytune_nn.space.check import check_space
 from raytune_nn.space.domains import Choice
 from raytune_nn.space.merge import merge_params
@@ -82,7 +84,7 @@ def preflight(composed: Composed) -> Checked:
         branches=branches,
         space=space,
         objective=objective,
-        searcher=_searcher(searcher_node, space, settings.seed),
+        searcher=_searcher(settings, searcher_node, space, objective),
         scheduler=scheduler,
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
@@ -102,9 +104,14 @@ def _search(composed: Composed) -> tuple[Mapping[str, Any], Scheduler]:
     return search.searcher, instantiate(search.scheduler)
 
 
-def _searcher(node: Mapping[str, Any], space: Space, seed: int) -> Searcher:
-    searcher: Searcher = instantiate(node, space=space, seed=seed) if node else RandomSearcher(space, seed)
-    return searcher
+def _searcher(settings: Config, node: Mapping[str, Any], space: Space, objective: Objective) -> Searcher:
+    search, seed = settings.search, settings.seed
+    if search is None:
+        return RandomSearcher(space, seed)
+    searcher: Searcher = instantiate(node, space=space, seed=seed)
+    if search.warm_start is not None:
+        warm_start(searcher, search.warm_start, space, objective)
+    return PointsFirst(read_points(search.points, space, seed), searcher) if search.points else searcher
 
 
 def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any]]]]:

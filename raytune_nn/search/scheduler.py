@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Decision(StrEnum):
@@ -26,12 +27,28 @@ class Verdict:
 GO_ON = Verdict(Decision.CONTINUE)
 
 
+@dataclass(frozen=True)
+class Resumption:
+    """A paused trial that goes on.
+
+    Args:
+        trial: The trial's id.
+        source: The trial whose latest checkpoint it loads; None: its own.
+        params: Its parameters from now on; None: unchanged.
+    """
+
+    trial: str
+    source: str | None = None
+    params: dict[str, Any] | None = None
+
+
 class Scheduler(ABC):
     """Decides from the reports of all trials which of them go on.
 
     What a scheduler knows comes from its calls alone, so a study resumes by repeating them to a fresh object:
     the same calls in the same order get the same answers. Calls of `next_to_run` that name no trial, and
-    reports given twice, may be left out. After STOP, a trial makes no new report.
+    reports given twice, may be left out. After STOP, a trial makes no new report; after PAUSE, none until it
+    is resumed. A study ends when nothing runs, nothing new comes and `next_to_run` names no trial.
     """
 
     @property
@@ -47,6 +64,14 @@ class Scheduler(ABC):
         Elsewhere a trial may train on without waiting for its verdict. A trial that makes no report at such a
         step may get the decision at its first report after it.
         """
+
+    @property
+    def pauses(self) -> bool:
+        """Whether PAUSE is ever answered: each report at a decision step then comes with a checkpoint."""
+        return False
+
+    def on_start(self, trial: str, params: dict[str, Any]) -> None:  # noqa: B027  most algorithms need not know
+        """Take in a new trial: told once, when it is suggested, before its first report."""
 
     @abstractmethod
     def on_report(self, trial: str, step: int, score: float) -> Verdict:
@@ -64,8 +89,12 @@ class Scheduler(ABC):
     def on_end(self, trial: str) -> None:  # noqa: B027  most algorithms need not know
         """Take in that the trial will report no more, whatever the reason."""
 
-    def next_to_run(self) -> str | None:
-        """Name a paused trial that now goes on, for a slot that is free; None: there is none."""
+    def next_to_run(self, new_available: bool) -> Resumption | None:
+        """Name a paused trial that now goes on in a slot that is free; None: there is none.
+
+        Args:
+            new_available: Whether the slot can begin a new trial instead.
+        """
         return None
 
     @abstractmethod

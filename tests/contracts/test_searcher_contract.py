@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from raytune_nn.search.cmaes import CMAES
+from raytune_nn.search.gp import GaussianProcess
+from raytune_nn.search.grid import GridSearcher
+from raytune_nn.search.nsga2 import NSGA2
+from raytune_nn.search.points import PointsFirst, read_points
+from raytune_nn.search.quasi_random import QuasiRandom
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.searcher import Searcher
+from raytune_nn.search.tpe import TPE
 from raytune_nn.space.parse import parse_space
 
 SPACE = parse_space(
@@ -30,55 +43,108 @@ SPACE = parse_space(
         },
     }
 )
+FINITE = parse_space(
+    {
+        "optimizer": {"choose": {"sgd": {"nesterov": "choice(true, false)"}, "adamw": {}}},
+        "model": {"hidden": "choice([64, 64], [128])", "dropout": "quniform(0, 0.4, 0.1)"},
+    }
+)
 TRIALS = 40
 RUNNING = 4  # trials that run at a time
-SEEDS = range(6)
+STATES = ("complete", "complete", "complete", "stopped", "diverged", "failed")
+SEEDS = range(3)
 
 Make = Callable[[int], Searcher]  # from a seed
 
+
+def _tpe_after_points(seed: int) -> Searcher:
+    points = [{"optimizer": "sgd", "optimizer.lr": 0.01}, {"model": {"layers": 2, "hidden": [128]}}]
+    return PointsFirst(read_points(points, SPACE, seed), TPE(SPACE, seed, startup_trials=4))
+
+
 SEARCHERS: dict[str, Make] = {
     "random": lambda seed: RandomSearcher(SPACE, seed),
+    "grid": lambda seed: GridSearcher(FINITE, seed),
+    "quasi_random": lambda seed: QuasiRandom(SPACE, seed),
+    "tpe": lambda seed: TPE(SPACE, seed, startup_trials=5),
+    "gp": lambda seed: GaussianProcess(SPACE, seed, startup_trials=15),  # of 40 trials some 18 are complete
+    "cmaes": lambda seed: CMAES(SPACE, seed, population_size=4),
+    "nsga2": lambda seed: NSGA2(SPACE, seed, population_size=4),
+    "points": _tpe_after_points,
 }
 
-Suggestion = dict[str, Any] | None
+Params = dict[str, Any]
+Suggestion = Params | None
 
 
-def run_study(make: Make, seed: int, cut: int | None = None) -> list[Suggestion]:
-    """All suggestions of a study whose trials end in random order, one in five without a value.
+class Journal:
+    """Calls a searcher and keeps the calls; after `cut` of them a fresh one hears them and takes over.
 
-    Before suggestion number `cut`, a fresh searcher hears of the trials that have ended and takes over.
+    Args:
+        told: The fresh one is told suggestions by `replay`, and not asked for them again.
     """
+
+    def __init__(self, make: Make, seed: int, cut: int | None, told: bool) -> None:
+        self.make, self.seed, self.cut, self.told = make, seed, cut, told
+        self.searcher = make(seed)
+        self.calls: list[tuple[Any, ...]] = []
+
+    def suggest(self, number: int) -> Suggestion:
+        self._restart_if_due()
+        params = self.searcher.suggest(number)
+        self.calls.append(("suggest", number, json.loads(json.dumps(params))))
+        return params
+
+    def tell(self, call: str, *arguments: Any) -> None:
+        self._restart_if_due()
+        getattr(self.searcher, call)(*arguments)
+        self.calls.append((call, *arguments))
+
+    def _restart_if_due(self) -> None:
+        if len(self.calls) != self.cut:
+            return
+        self.searcher = self.make(self.seed)
+        for call, *arguments in self.calls:
+            if call != "suggest":
+                getattr(self.searcher, call)(*arguments)
+            elif self.told and arguments[1] is not None:
+                self.searcher.replay(*arguments)
+            else:
+                self.searcher.suggest(arguments[0])
+
+
+@functools.cache
+def run_study(make: Make, seed: int, cut: int | None = None, told: bool = False) -> list[Suggestion]:
+    """All suggestions of a study whose trials report a few times and end in random order and in all states."""
     rng = random.Random(seed)
-    searcher = make(seed)
+    journal = Journal(make, seed, cut, told)
     suggestions: list[Suggestion] = []
-    running: list[tuple[str, dict[str, Any]]] = []
-    ended: list[tuple[str, dict[str, Any], float | None]] = []
+    running: list[tuple[str, Params]] = []
     for number in range(TRIALS):
-        if number == cut:
-            searcher = make(seed)
-            for end in ended:
-                searcher.on_end(*end)
-        params = searcher.suggest(number)
+        params = journal.suggest(number)
         suggestions.append(params)
         if params is not None:
             running.append((f"trial{number}", params))
         while len(running) >= RUNNING:
             trial, tried = running.pop(rng.randrange(len(running)))
-            ended.append((trial, tried, None if rng.random() < 0.2 else rng.random()))
-            searcher.on_end(*ended[-1])
+            for step in range(1, rng.randrange(1, 4)):
+                journal.tell("on_report", trial, step, rng.random())
+            state = rng.choice(STATES)
+            journal.tell("on_end", trial, tried, rng.random() if state in ("complete", "stopped") else None, state)
     return suggestions
 
 
 def check_a_resumed_study_gets_the_same_suggestions(make: Make) -> None:
     for seed in SEEDS:
-        cut = random.Random(seed).randrange(1, TRIALS)
-        assert run_study(make, seed, cut) == run_study(make, seed)
+        cut = random.Random(seed).randrange(2 * TRIALS, 3 * TRIALS)  # of some 120 calls
+        for told in (False, True):
+            assert run_study(make, seed, cut, told) == run_study(make, seed)
 
 
 def check_suggestions_are_in_the_space(make: Make) -> None:
     for seed in SEEDS:
         for params in run_study(make, seed):
-            assert params is None or SPACE.contains(params), params
+            assert params is None or SPACE.contains(params) or FINITE.contains(params), params
 
 
 def check_suggestions_are_plain_values(make: Make) -> None:
@@ -126,11 +192,9 @@ class Broken(RandomSearcher):
 
 
 class Streams(Broken):
-    """Draws from one stream, which a restart rewinds."""
+    """Draws from one stream of the process, which a restart does not rewind."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
-        self.rng = random.Random(seed)
+    rng = random.Random(0)
 
     def suggest(self, number: int) -> dict[str, Any]:
         return SPACE.sample(self.rng)
@@ -165,3 +229,16 @@ BROKEN: list[Make] = [Streams, LeavesTheSpace, SuggestsTuples, ComesBack]  # one
 def test_each_check_catches_a_searcher_that_breaks_it(check: Callable[[Make], None], broken: Make) -> None:
     with pytest.raises(AssertionError):
         check(broken)
+
+
+def test_another_process_suggests_the_same() -> None:
+    make = [name for name in SEARCHERS if name != "gp"]  # imports torch
+    program = f"""
+import json
+from test_searcher_contract import SEARCHERS, run_study
+print(json.dumps([run_study(SEARCHERS[name], 7) for name in {make}]))
+"""
+    path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = os.environ | {"PYTHONPATH": path, "PYTHONHASHSEED": "7"}
+    other = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(other.stdout) == [run_study(SEARCHERS[name], 7) for name in make]

@@ -1,0 +1,82 @@
+"""Warm start: tells a searcher what an earlier study over the same space has found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from raytune_nn.config.compose import type_config
+from raytune_nn.config.objective import Objective, read_objective
+from raytune_nn.errors import ConfigError
+from raytune_nn.search.searcher import Searcher
+from raytune_nn.space.leaf import written
+from raytune_nn.space.parse import parse_space
+from raytune_nn.space.space import Space
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import read_journal
+from raytune_nn.store.record import StudyRecord
+
+
+def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objective) -> None:
+    """Repeats to a fresh searcher the reports and ends of another study's trials.
+
+    Args:
+        folder: Of the other study, absolute or from where the command is typed.
+        space: What this study searches; the other one must have searched the same.
+        objective: What this study optimises; likewise.
+
+    Raises:
+        ConfigError: There is no such study, or it had another space or objective.
+        UnusableError: Its journal is damaged.
+    """
+    other = StudyFolder(Path(os.path.abspath(os.path.expanduser(folder))))
+    if not other.exists or not other.space.is_file() or not other.config.is_file():
+        raise ConfigError("search.warm_start must be the folder of a study", other.path, "search.warm_start=null")
+    _check_space(other, space)
+    _check_objective(other, objective)
+    record = StudyRecord(objective)
+    for event in read_journal(other.journal):
+        record.apply(event)
+        if event["type"] == "reported":
+            score = record.score(event["metrics"])
+            if score is not None:
+                searcher.on_report(f"{other.path}/{event['trial']}", event["epoch"], score)
+        elif event["type"] == "ended":
+            trial = record.trials[event["trial"]]
+            searcher.on_end(f"{other.path}/{trial.id}", trial.params, record.final_score(trial), trial.state)
+
+
+def _check_space(other: StudyFolder, space: Space) -> None:
+    theirs = parse_space(yaml.safe_load(other.space.read_text(encoding="utf-8")))
+    if theirs != space:
+        raise ConfigError(
+            f"search.warm_start must be a study over the same search_space, and {other.name} is not",
+            "\n         ".join(["", *_differences(theirs, space)]).rstrip(),
+            "the search_space of that study, or search.warm_start=null",
+        )
+
+
+def _differences(theirs: Space, ours: Space) -> Iterator[str]:
+    listed = [
+        {(path, *sorted(chosen.items())): written(domain) for path, domain, chosen in space.paths()}
+        for space in (theirs, ours)
+    ]
+    for place in dict.fromkeys([*listed[0], *listed[1]]):
+        there, here = (domains.get(place, "absent") for domains in listed)
+        if there != here:
+            branch = "".join(f" ({group}={option})" for group, option in place[1:])
+            yield f"{place[0]}{branch}: {there} -> {here}"
+
+
+def _check_objective(other: StudyFolder, objective: Objective) -> None:
+    stored = type_config(yaml.safe_load(other.config.read_text(encoding="utf-8"))).settings.objective
+    theirs = read_objective(stored)
+    if (theirs.metric, theirs.maximise) != (objective.metric, objective.maximise):
+        raise ConfigError(
+            f"search.warm_start must be a study with the same objective, and {other.name} is not",
+            f"{stored.metric}, {stored.mode}",
+            f"objective.metric={stored.metric} objective.mode={stored.mode}, or search.warm_start=null",
+        )
