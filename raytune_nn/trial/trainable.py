@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from raytune_nn.trial.targets import TargetCheck
+from raytune_nn.errors import RaytuneError
+from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
 if TYPE_CHECKING:
@@ -31,20 +32,19 @@ class TrialActor(tune.Trainable):
     _refusal: tuple[str, str | None, str] | None = None  # why no configuration of this study can be trained
 
     def setup(self, config: dict[str, Any], study: StudyContext, check: TargetCheck) -> None:  # type: ignore[override]  # by with_parameters
-        """Imports the libraries and the user's modules once, and checks what the configurations name (stage B).
+        """Imports the libraries and the user's modules once, and checks that a trial can begin (stage B).
 
         The trial begins with the first ``step``: Tune gives its trial to another actor where one becomes free earlier.
         """
-        from raytune_nn.trial.instantiate import locate_all, setting
-        from raytune_nn.trial.isolation import Isolation
+        from raytune_nn.trial.rehearsal import prepare
 
         self._study = study
-        self._refusal = check.refusal()
-        if self._refusal is not None:
-            return
-        locate_all(study.config, study.branches)
-        self._isolation = Isolation(threads=max(1, int(float(setting(study.config, "resources.cpus")))))
-        self._take(config)
+        try:
+            self._isolation = prepare(study.config, study.branches, check)
+        except RaytuneError as error:
+            self._refusal = as_plain(error)
+        else:
+            self._take(config)
 
     def step(self) -> dict[str, Any]:
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
