@@ -31,6 +31,7 @@ from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
+from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
 from raytune_nn.trial.instantiate import instantiate
@@ -72,6 +73,7 @@ def preflight(composed: Composed) -> Checked:
     check_weights(settings.model_weights)
     searcher_node, scheduler = _search(composed)
     space, branches = _space(composed) if settings.search else (Space(), {})
+    check_folds(objective, composed.config, branches, space, scheduler, settings.budget.max_epochs)
     _check_workers(composed.config, space)
     capacity = plan_capacity(settings.cluster, settings.resources)
     name = _default_name(composed) if settings.study.name is None else settings.study.name

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import Node, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
+from raytune_nn.config.epochs import EPOCHS, epochs
 from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
 from raytune_nn.errors import ConfigError
 from raytune_nn.trial.instantiate import instantiate
@@ -80,6 +81,7 @@ def _resolve(config: Mapping[str, Any]) -> tuple[LightningDataModule, dict[str, 
 
     OmegaConf.register_new_resolver("from_data", from_data, replace=True)
     OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
+    OmegaConf.register_new_resolver(EPOCHS, epochs, replace=True)
     try:
         data = instantiate(OmegaConf.to_container(tree["data"], resolve=True))
         resolved = OmegaConf.to_container(tree, resolve=True)
