@@ -7,6 +7,7 @@ batch: no step is taken. What is wrong with a file, a column, a size or a value 
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,8 @@ def _refusal(config: Mapping[str, Any]) -> ConfigError | None:
 
 def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
     quieten(int(setting(config, "verbose")))
-    with tempfile.TemporaryDirectory(prefix="rtnn-") as folder:  # modules may ask where they can write
+    # Modules may ask where they can write. What they warn of, they will warn of again.
+    with tempfile.TemporaryDirectory(prefix="rtnn-") as folder, warnings.catch_warnings(action="ignore"):
         logger = TrialLogger(Path(folder), "rehearsal", {}, "rehearsal")
         try:
             built = build_trial(

@@ -101,6 +101,7 @@ def check_targets(config: Mapping[str, Any], allowed: Iterable[str]) -> None:
     for place in places(config):
         check_place(config, place, allowed)
     _check_optimizer(config)
+    _check_loaders(config)
 
 
 def check_place(config: Mapping[str, Any], place: str, allowed: Iterable[str]) -> None:
@@ -134,7 +135,8 @@ def _node_at(config: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
     name = node.get("_target_", "no _target_") if isinstance(node, Mapping) else node
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
         kind = wanted(kind_of(place)[0])
-        raise ConfigError(f"{place} must name its class by _target_", shown(name), f"{place}._target_=<{kind}>")
+        own = ", into which loaders of the model itself are moved" if place == "data" else ""
+        raise ConfigError(f"{place} must name its class by _target_", shown(name), f"{place}._target_=<{kind}>{own}")
     if node.get("_partial_"):
         raise ConfigError(f"{place} must be built, not left as a part", "_partial_=true", f"~{place}._partial_")
     return node
@@ -209,6 +211,19 @@ def _check_optimizer(config: Mapping[str, Any]) -> None:
                 f"param_groups.{key}={groups[key]}".lower(),
                 f"param_groups.{key}={alike}".lower(),
             )
+
+
+def _check_loaders(config: Mapping[str, Any]) -> None:
+    """A model with loaders of its own was made for their data, and Lightning would use those of `data` in silence."""
+    model, base = locate(config["model"]["_target_"]), locate("pytorch_lightning.LightningModule")
+    data = config["data"]["_target_"]
+    own = getattr(model, "train_dataloader", None) is not base.train_dataloader  # type: ignore[attr-defined]
+    if own and (data.startswith("raytune_nn.data.") or data == "pytorch_lightning.LightningDataModule"):
+        raise ConfigError(
+            "a model with a train_dataloader of its own needs it in a data module, since `data` gives the batches",
+            f"{config['model']['_target_']}.train_dataloader, data._target_={data}",
+            "data._target_=<a LightningDataModule with the model's loaders>",
+        )
 
 
 def _answer() -> None:
