@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,8 @@ from raytune_nn.cluster.connect import ENVIRONMENT
 from raytune_nn.trial.targets import TargetCheck
 
 os.environ.update(ENVIRONMENT)  # before any test imports ray, which reads some of it only once
+os.environ["RAYTUNE_NN_CACHE"] = tempfile.mkdtemp(prefix="rtnn-tests-")  # also for processes and slots that tests start
+atexit.register(shutil.rmtree, os.environ["RAYTUNE_NN_CACHE"], ignore_errors=True)
 
 _skipped: list[str] = []
 
@@ -24,6 +29,23 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the data and the model that the headers of the options name."""
+    from small_files import write_all
+
+    folder = tmp_path_factory.mktemp("files")
+    write_all(folder)
+    return folder
+
+
+@pytest.fixture
+def at_files(files: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """That folder as the working directory of commands that create nothing."""
+    monkeypatch.chdir(files)
+    return files
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from raytune_nn.config.epochs import EPOCHS, epochs
 from raytune_nn.config.explain import nearest
 from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
 from raytune_nn.config.schema import Config
@@ -62,6 +63,7 @@ def register_marks() -> None:
     """What stands for the interpolations that only a training can resolve; Hydra asks already when it merges them."""
     OmegaConf.register_new_resolver(FROM_DATA, lambda name: f"<{name} of the data>", replace=True)
     OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
+    OmegaConf.register_new_resolver(EPOCHS, epochs, replace=True)
 
 
 def type_config(config: DictConfig | dict[str, Any]) -> Composed:

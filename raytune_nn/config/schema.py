@@ -56,7 +56,8 @@ class ObjectiveConfig:
 
     metric: Any = MISSING  # name that the module logs
     mode: Any = MISSING  # max or min
-    take: Take = MISSING
+    take: Take = MISSING  # of a trial's reports; with folds, of each fold's
+    folds: int | None = MISSING  # cross-validation: trainings a trial, whose mean is its value; null: one
 
 
 @dataclass
@@ -64,7 +65,7 @@ class BudgetConfig:
     """What ends a study, whichever comes first; null: no such limit."""
 
     num_trials: int = MISSING  # trials
-    max_epochs: int = MISSING  # epochs a trial
+    max_epochs: int = MISSING  # epochs a trial; with objective.folds, a fold
     max_hours: float | None = MISSING  # wall hours of the study
     max_gpu_hours: float | None = MISSING  # hours x GPUs, summed over trials
     target: float | None = MISSING  # objective value that is good enough

@@ -23,9 +23,10 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
     if record.status == "interrupted":
         raise InterruptedStudyError("the study was interrupted; what it had is kept", fix=resume)
     if record.best is None:
+        of_folds = " of all its folds" if record.objective.folds else ""
         counted = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
         raise NoSuccessfulTrialError(
-            "a study needs one trial that ends with a finite value",
+            f"a study needs one trial that ends with a finite value{of_folds}",
             f"{len(record.trials)} trials: {counted}{f'; ended since {record.reason}' if record.reason else ''}",
             "a longer budget" if record.reason else f"read what went wrong above, or in {folder.journal}",
         )

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError, NoSuccessfulTrialError
-from raytune_nn.modes.preflight import preflight
+from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.curve import draw_curve
 from raytune_nn.study.interrupt import terminable
 
@@ -35,8 +35,7 @@ def lr_range(composed: Composed) -> None:
     _check(composed)
     config = {**composed.config, "search": None}  # what is composed is tested, whatever a search would vary
     alone = replace(composed, config=config, settings=replace(composed.settings, search=None))
-    preflight(alone).targets.run()
-    sweep = _sweep(alone)
+    sweep = _sweep(preflight(alone))
     found = _choose(sweep, alone)
     print(describe(sweep, found, shutil.get_terminal_size().columns))
     print(f"\nnext  {next_command(composed, found.low, found.high)}")
@@ -57,20 +56,21 @@ def _check(composed: Composed) -> None:
         raise ConfigError(f"lr_range.steps must be at least {LEAST_STEPS}", test.steps, "lr_range.steps=200")
 
 
-def _sweep(composed: Composed) -> Sweep:
+def _sweep(checked: Checked) -> Sweep:
     """The training; whatever the user's code raises becomes one message."""
-    from raytune_nn.trial.isolation import Isolation
     from raytune_nn.trial.lr_range import exponential_rates, sweep_rates
+    from raytune_nn.trial.rehearsal import prepare
 
-    settings, test = composed.settings, composed.settings.lr_range
-    isolation = Isolation(threads=max(1, int(settings.resources.cpus)))
+    config, settings = checked.plan.config, checked.plan.settings
+    test = settings.lr_range
+    isolation = prepare(config, {}, checked.targets)
     console = Console()
     silent = settings.verbose != 1 or not console.is_terminal
     with Progress(console=console, transient=True, disable=silent) as progress:
         task = progress.add_task("learning-rate range test", total=test.steps)
         try:
             rates = exponential_rates(test.low, test.high, test.steps)
-            return sweep_rates(composed.config, isolation, rates, lambda *_: progress.advance(task))
+            return sweep_rates(config, isolation, rates, lambda *_: progress.advance(task))
         except SystemExit as exit:  # Lightning's answer to a KeyboardInterrupt
             raise KeyboardInterrupt from exit
         except Exception as error:

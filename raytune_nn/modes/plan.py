@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raytune_nn.config.compose import Composed
+from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.space.leaf import written
@@ -24,19 +25,30 @@ def describe(checked: Checked) -> str:
     """The plan as text: trials, epochs, rungs, slots and the space."""
     study, settings, capacity = checked.plan, checked.plan.settings, checked.capacity
     rungs = study.scheduler.rungs
-    direction, take = "highest" if study.objective.maximise else "lowest", settings.objective.take.value
-    epochs = study.num_trials * settings.budget.max_epochs
     rows = [
         ("study", f"{checked.folder.path}{' (exists: resumes)' if checked.exists else ''}"),
-        ("objective", f"the {direction} {study.objective.metric}; a trial's {take} report counts"),
+        ("objective", _objective(study.objective)),
         ("trials", str(study.num_trials)),
-        ("epochs", f"{settings.budget.max_epochs} a trial, at most {epochs} in all"),
+        ("epochs", _epochs(settings.budget.max_epochs, study.objective.folds, study.num_trials)),
         ("rungs", ", ".join(map(str, rungs)) if rungs else "none"),
         ("scheduler", study.scheduler.describe()),
         ("slots", f"{_count(capacity.slots, 'trial')} at once, each {_amounts(settings.resources)}"),
     ]
     lines = [f"{name:<10} {value}" for name, value in rows]
     return "\n".join([*lines, *_space_lines(study.space)])
+
+
+def _objective(objective: Objective) -> str:
+    direction, take = "highest" if objective.maximise else "lowest", objective.take.value
+    if objective.folds is None:
+        return f"the {direction} {objective.metric}; a trial's {take} report counts"
+    return f"the {direction} {objective.metric}, as the mean of {objective.folds} folds; a fold's {take} report counts"
+
+
+def _epochs(training: int, folds: int | None, trials: int) -> str:
+    trial = training * (folds or 1)
+    each = f"{training} a fold, {trial} a trial" if folds else f"{trial} a trial"
+    return f"{each}, at most {trials * trial} in all"
 
 
 def _amounts(resources: ResourcesConfig) -> str:

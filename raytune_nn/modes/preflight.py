@@ -10,6 +10,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -32,6 +33,7 @@ from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
+from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
 from raytune_nn.trial.instantiate import instantiate
@@ -73,6 +75,8 @@ def preflight(composed: Composed) -> Checked:
     check_weights(settings.model_weights)
     searcher_node, scheduler = _search(composed)
     space, branches = _space(composed) if settings.search else (Space(), {})
+    check_folds(objective, composed.config, branches, space, scheduler, settings.budget.max_epochs)
+    _check_workers(composed.config, space)
     capacity = plan_capacity(settings.cluster, settings.resources)
     name = _default_name(composed) if settings.study.name is None else settings.study.name
     folder = locate_study(settings.study.storage, name)
@@ -89,8 +93,13 @@ def preflight(composed: Composed) -> Checked:
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
     )
-    variants = [_resolved(tree) for tree in _variants(composed.config, branches, space)]
-    return Checked(plan, folder, exists, capacity, TargetCheck(variants, settings.security.allow_targets))
+    variants = list(_variants(composed.config, branches, space))
+    check = TargetCheck(
+        [_resolved(tree) for tree in variants],
+        settings.security.allow_targets,
+        [variants[0], *_samples(composed.config, branches, space, settings.seed)],
+    )
+    return Checked(plan, folder, exists, capacity, check)
 
 
 def _search(composed: Composed) -> tuple[Mapping[str, Any], Scheduler]:
@@ -155,6 +164,15 @@ def _variants(config: Mapping[str, Any], branches: Mapping[str, Any], space: Spa
     yield from seen or [dict(config)]
 
 
+def _samples(
+    config: Mapping[str, Any], branches: Mapping[str, Any], space: Space, seed: int
+) -> Iterator[dict[str, Any]]:
+    """Two trials of a search, which may build where the base configuration holds placeholders."""
+    random = Random(seed)
+    for _ in range(0 if space.is_empty else 2):
+        yield merge_params(config, branches, space.sample(random))
+
+
 def _builds(path: str, domain: Choice) -> bool:
     """Whether a choice can change which class is called."""
     return path.endswith("._target_") or any(isinstance(option, (dict, list)) for option in domain.options)
@@ -171,6 +189,20 @@ def _check_epochs(settings: Config) -> None:
             f"trainer.max_epochs={found}, budget.max_epochs={settings.budget.max_epochs}",
             f"budget.max_epochs={found}" if number else f"'{sign}trainer.max_epochs=${{budget.max_epochs}}'",
         )
+
+
+def _check_workers(config: Mapping[str, Any], space: Space) -> None:
+    """A loader's processes run on the trial's own CPUs."""
+    resolved = _resolved(dict(config))
+    cpus = resolved["resources"]["cpus"]
+    tuned = [number for path, domain, _ in space.paths() if path == "data.num_workers" for number in domain.corners()]
+    for workers in tuned or [resolved["data"].get("num_workers")]:
+        if isinstance(workers, int) and workers > cpus:
+            raise ConfigError(
+                "data.num_workers must not be more than the CPUs of a trial, which they run on",
+                f"data.num_workers={workers}, resources.cpus={cpus:g}",
+                f"resources.cpus={workers}, or data.num_workers=0",
+            )
 
 
 def _resolved(config: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
     """The same training, in a folder of its own, as far as the trial came."""
     from raytune_nn.trial.fit import run_trial
     from raytune_nn.trial.instantiate import locate_all
-    from raytune_nn.trial.isolation import Isolation
+    from raytune_nn.trial.isolation import Isolation, trial_threads
 
     config: dict[str, Any] = stored_config(folder)
     settings = type_config(config).settings
@@ -97,7 +97,7 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
 
     with tempfile.TemporaryDirectory(prefix="rtnn-") as scratch:
         context = StudyContext(config, branches, record.objective, scratch, None)
-        isolation = Isolation(threads=max(1, int(settings.resources.cpus)))
+        isolation = Isolation(trial_threads(config))
         try:
             run_trial(context, TrialTask(trial.id, trial.params, None), isolation, send)
         except SystemExit as exit:  # Lightning's answer to a KeyboardInterrupt

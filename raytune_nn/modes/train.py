@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from raytune_nn.config.compose import Composed
 from raytune_nn.modes.ending import show_ending
@@ -13,6 +14,9 @@ from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import interruptible, terminable
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
+
+if TYPE_CHECKING:
+    from raytune_nn.trial.isolation import Isolation
 
 
 @terminable()
@@ -27,23 +31,27 @@ def train(composed: Composed) -> None:
     if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
         show_ending(plan, folder, record)
         return
-    checked.targets.run()
+    isolation = _prepared(checked)
     with (
         LiveView(plan.settings, plan.num_trials) as view,
         open_study(plan, folder, view.heard) as conductor,
         interruptible(conductor) as interrupted,
     ):
-        _train_one(checked, conductor)
+        _train_one(checked, conductor, isolation)
         conductor.close(interrupted.is_set())
     show_ending(plan, folder, conductor.record, conductor.fault)
 
 
-def _train_one(checked: Checked, conductor: Conductor) -> None:
+def _prepared(checked: Checked) -> Isolation:
+    from raytune_nn.trial.rehearsal import prepare
+
+    return prepare(checked.plan.config, checked.plan.branches, checked.targets)
+
+
+def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> None:
     """The same body as in a slot of a cluster; reports are answered by a call."""
     from raytune_nn.trial.fit import run_trial
-    from raytune_nn.trial.isolation import Isolation
 
-    isolation = Isolation(threads=max(1, int(checked.plan.settings.resources.cpus)))
     while (task := conductor.next_task()) is not None:  # again after a failure, if retries are asked for
         conductor.started(task.id)
         error = ""
@@ -53,7 +61,14 @@ def _train_one(checked: Checked, conductor: Conductor) -> None:
                 task,
                 isolation,
                 lambda report: conductor.reported(task.id, asdict(report)),
+                lambda: _is_ending(conductor),
             )
         except (Exception, SystemExit):  # Lightning's answer to a second Ctrl-C is to exit
             error = traceback.format_exc()
         conductor.ended(task.id, error)
+
+
+def _is_ending(conductor: Conductor) -> bool:
+    """Looks at the clock, which nobody else does here."""
+    conductor.tick()
+    return bool(conductor.ending)

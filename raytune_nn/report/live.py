@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import format_value, rank
+from raytune_nn.report.tables import format_result, format_value, rank
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord, TrialRecord
 
@@ -82,7 +82,7 @@ class LiveView:
 
     def _opened(self, torn: int, record: StudyRecord) -> None:
         """What earlier drivers left: their best trials, and lines of the journal that they did not finish."""
-        self._best = [trial for trial in rank(record) if trial.successful][:SHOWN_BEST]
+        self._best = [trial for trial in rank(record) if record.may_win(trial)][:SHOWN_BEST]
         if torn and self._settings.verbose:
             lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
             self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
@@ -96,7 +96,7 @@ class LiveView:
             self._running[trial.id] = trial
         elif kind in ("ended", "retried"):
             self._running.pop(trial.id, None)
-            if trial.successful:
+            if record.may_win(trial):
                 score = record.final_score
                 self._best = sorted([*self._best, trial], key=lambda t: -(score(t) or 0.0))[:SHOWN_BEST]
 
@@ -110,7 +110,7 @@ class LiveView:
         done = sum(record.counts[state] for state in ("complete", "stopped", "diverged", "failed"))
         text = f"{record.wall_seconds:7.1f} s  {done}/{self._num_trials} trials"
         if best is not None:
-            text += f"  best {record.objective.metric} = {best.value:.6g} (trial {best.id})"
+            text += f"  best {record.objective.metric} = {format_result(best, record)} (trial {best.id})"
         self._print(text)
 
     def _draw(self) -> None:
@@ -132,20 +132,23 @@ class LiveView:
             for index, trial in enumerate(trials):
                 table.add_row(
                     title if index == 0 else "",
-                    *self._row(trial),
+                    *self._row(trial, record),
                     style="bold" if title == "best" and index == 0 else "",
                 )
         if len(running) > SHOWN_RUNNING:
             table.add_row("", "", "", "", f"and {len(running) - SHOWN_RUNNING} more running")
         ended = sum(record.counts[state] for state in ("complete", "stopped", "diverged", "failed"))
-        epochs = self._settings.budget.max_epochs
-        part = sum(min(1.0, trial.epochs / epochs) for trial in running)
+        part = sum(min(1.0, trial.epochs / self._epochs(record)) for trial in running)
         state = "searching" if self._num_trials > 1 else "training"
         self._bar.update(self._task, completed=ended + part, description=state)
         return table
 
-    def _row(self, trial: TrialRecord) -> tuple[str, str, str, Text]:
-        value = "" if trial.value is None else f"{trial.value:.5g}"
+    def _epochs(self, record: StudyRecord) -> int:
+        """Of a whole trial."""
+        return self._settings.budget.max_epochs * (record.objective.folds or 1)
+
+    def _row(self, trial: TrialRecord, record: StudyRecord) -> tuple[str, str, str, Text]:
+        value = format_result(trial, record, digits=5)
         params = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in trial.params.items())
         shown = Text(params)  # no markup: [/relu] is a value
-        return trial.id, value, f"{trial.epochs}/{self._settings.budget.max_epochs}", shown
+        return trial.id, value, f"{trial.epochs}/{self._epochs(record)}", shown

@@ -18,7 +18,8 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     best = record.best
     if best is None:
         return "no trial has a value"
-    lines = [f"\nbest  trial {best.id}: {record.objective.metric} = {best.value:.6g} at epoch {best.value_epoch}"]
+    where = f"at epoch {best.value_epoch}" if record.objective.folds is None else f"over {best.folds} folds"
+    lines = [f"\nbest  trial {best.id}: {record.objective.metric} = {format_result(best, record)} {where}"]
     lines += [f"      {path} = {format_value(value)}" for path, value in best.params.items()]
     states = ", ".join(f"{record.counts[state]} {state}" for state in record.counts if record.counts[state])
     count = f"{len(record.trials)} trial{'s' if len(record.trials) != 1 else ''}"
@@ -50,24 +51,26 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
 def trials_table(record: StudyRecord) -> str:
     """The best trials, a line each, best first."""
     ranked = rank(record)[:SHOWN_TRIALS]
-    lines = [f"{'trial':>6}  {'state':<10}{record.objective.metric:>14}{'epochs':>8}{'seconds':>9}  parameters"]
+    wide = 14 if record.objective.folds is None else 22
+    lines = [f"{'trial':>6}  {'state':<10}{record.objective.metric:>{wide}}{'epochs':>8}{'seconds':>9}  parameters"]
     for trial in ranked:
-        value = "" if trial.value is None else f"{trial.value:.6g}"
+        value = format_result(trial, record)
         shown = " ".join(f"{path}={format_value(item)}" for path, item in trial.params.items())
-        lines.append(f"{trial.id:>6}  {trial.state:<10}{value:>14}{trial.epochs:>8}{trial.seconds:>9.1f}  {shown}")
+        lines.append(f"{trial.id:>6}  {trial.state:<10}{value:>{wide}}{trial.epochs:>8}{trial.seconds:>9.1f}  {shown}")
     if len(record.trials) > len(ranked):
         lines.append(f"… and {len(record.trials) - len(ranked)} more in trials.csv")
     return "\n".join(lines)
 
 
 def rank(record: StudyRecord) -> list[TrialRecord]:
-    """All trials, those with a value first, the best of them at the top."""
+    """All trials, those with a value first, the best of them at the top; a mean of all folds before that of a few."""
     objective = record.objective
 
-    def key(trial: TrialRecord) -> tuple[bool, float]:
+    def key(trial: TrialRecord) -> tuple[bool, bool, float]:
         has_value = trial.value is not None and trial.state != "failed"
         return (
             not has_value,
+            not record.has_all_folds(trial),
             -objective.score(trial.value) if has_value and trial.value is not None else 0.0,
         )
 
@@ -87,6 +90,14 @@ def failures(record: StudyRecord) -> str:
         lines.append(f"  {len(trials)} time{several}: {cause}  (trial{several} {ids})")
         lines += [f"    {line}" for line in trials[0].error.strip().splitlines()[-12:]]
     return "\n".join(lines)
+
+
+def format_result(trial: TrialRecord, record: StudyRecord, digits: int = 6) -> str:
+    """A trial's value as a person reads it, with its standard deviation over the folds; empty where it has none."""
+    if trial.value is None:
+        return ""
+    std = record.std(trial)
+    return f"{trial.value:.{digits}g}" + ("" if std is None else f" ± {std:.2g}")
 
 
 def format_value(value: object) -> str:

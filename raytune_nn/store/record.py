@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from raytune_nn.config.objective import Objective
-from raytune_nn.config.schema import Take
 from raytune_nn.store.journal import Event
 
 ENDED = ("complete", "stopped", "diverged", "failed")
@@ -27,6 +26,7 @@ class TrialRecord:
     params: dict[str, Any]  # dotted path -> sampled value
     state: str = "waiting"  # waiting, running, or one of ENDED
     epochs: int = 0
+    folds: int = 0  # done, where the objective has folds: each is one report
     seconds: float = 0.0  # spent training, all attempts
     value: float | None = None  # the objective by `objective.take`
     value_epoch: int | None = None  # the epoch that reported it
@@ -44,7 +44,7 @@ class TrialRecord:
 
     @property
     def successful(self) -> bool:
-        """Whether it may be the best."""
+        """Whether its value counts."""
         return self.value is not None and self.state in ("complete", "stopped")
 
 
@@ -75,8 +75,20 @@ class StudyRecord:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best successful trial; among equals the one that ended first."""
+        """The best trial of those that may win; among equals the one that ended first."""
         return self.trials[self._best] if self._best is not None else None
+
+    def may_win(self, trial: TrialRecord) -> bool:
+        """Whether a trial may be the best: where the objective has folds, the mean must be that of all of them."""
+        return trial.successful and self.has_all_folds(trial)
+
+    def has_all_folds(self, trial: TrialRecord) -> bool:
+        """Whether no fold is missing in the trial's value."""
+        return self.objective.folds is None or trial.folds >= self.objective.folds
+
+    def std(self, trial: TrialRecord) -> float | None:
+        """Standard deviation of the objective over the trial's folds (sample: n - 1); None where fewer than two are."""
+        return trial.metrics.get(self.objective.std_name) if self.objective.folds is not None else None
 
     def score(self, metrics: Mapping[str, float]) -> float | None:
         """The objective in a report, higher for better; None where it is missing or not finite."""
@@ -117,19 +129,20 @@ class StudyRecord:
         self._move(trial, "running")
         trial._earlier_seconds = trial.seconds
         trial.value, trial.value_epoch, trial.metrics = None, None, {}
-        trial.epochs = 0
+        trial.epochs = trial.folds = 0
 
     def _reported(self, event: Event) -> None:
         trial, metrics = self.trials[event["trial"]], event["metrics"]
         self.epochs += max(0, event["epoch"] - trial.epochs)
         trial.epochs = max(trial.epochs, event["epoch"])
+        trial.folds += self.objective.folds is not None
         seconds = trial._earlier_seconds + event["seconds"]
         self.busy_seconds += seconds - trial.seconds
         trial.seconds = seconds
         value = self.objective.value(metrics)
         if value is None:
             return
-        if self.objective.take is Take.last or self.objective.better(value, trial.value):
+        if self.objective.replaces(value, trial.value):
             trial.value, trial.value_epoch, trial.metrics = value, event["epoch"], metrics
 
     def _checkpointed(self, event: Event) -> None:
@@ -148,7 +161,7 @@ class StudyRecord:
         if trial.state == "diverged":
             trial.value, trial.value_epoch, trial.metrics = None, None, {}
         best = self.best
-        value = trial.value if trial.successful else None
+        value = trial.value if self.may_win(trial) else None
         if value is not None and self.objective.better(value, best.value if best else None):
             self._best = trial.id
 

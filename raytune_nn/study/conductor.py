@@ -162,7 +162,7 @@ class Conductor:
         return self.record.trials[str(number)]
 
     def _decide(self, trial: TrialRecord, epoch: int, value: float) -> bool:
-        target = self._budget.reaches_target(value)
+        target = self._budget.reaches_target(value) if self.record.has_all_folds(trial) else ""
         if target:
             self.ending = target
             self._end(trial, "stopped", target)
@@ -185,11 +185,13 @@ class Conductor:
         if any(other.value is not None for other in self.record.trials.values()):
             self._end(trial, "failed", f"{metric} is not logged")
             return
-        known = ", ".join(sorted(metrics)) or "nothing at all"
+        names = sorted(metrics)
+        known = ", ".join(names) or "nothing at all"
+        longer = [name for name in names if name.startswith(metric)]  # several loaders: val_acc/dataloader_idx_0
         self.fault = ConfigError(
             "objective.metric must be logged by the module (self.log) in training or validation",
             f"{metric}; the module logs {known}",
-            f"objective.metric={min(metrics)}" if metrics else "self.log(…) in validation_step",
+            f"objective.metric={(longer or names)[0]}" if names else "self.log(…) in validation_step",
         )
         self.ending = f"{metric} is not logged"
 

@@ -49,35 +49,45 @@ def summary(record: StudyRecord) -> dict[str, Any]:
             "epochs": record.epochs,
         },
         "seconds": {"wall": round(record.wall_seconds, 3), "busy": round(record.busy_seconds, 3)},
-        "best": None
-        if best is None
-        else {"trial": best.id, "value": best.value, "epoch": best.value_epoch, "params": best.params},
+        "best": None if best is None else _best(best, record),
         "versions": record.study.get("versions", {}),
         "command": record.study.get("command", ""),
     }
 
 
+def _best(best: TrialRecord, record: StudyRecord) -> dict[str, Any]:
+    folds = {} if record.objective.folds is None else {"std": record.std(best), "folds": best.folds}
+    return {"trial": best.id, "value": best.value, "epoch": best.value_epoch, **folds, "params": best.params}
+
+
 def trials_table(record: StudyRecord) -> str:
     """One row a trial as CSV; a parameter that a trial does not have is empty, as is the value of a diverged one.
 
+    A study with folds has the standard deviation over them in a last column, empty for a trial of fewer than two.
     Texts stand as they are, other parameters as JSON: ``null``, ``true``, ``[64, 64]``.
     """
     paths = sorted({path for trial in record.trials.values() for path in trial.params})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "value", "epochs", "seconds", *(f"params.{path}" for path in paths)])
+    last = [] if record.objective.folds is None else ["std"]
+    writer.writerow(["trial", "state", "value", "epochs", "seconds", *(f"params.{path}" for path in paths), *last])
     for trial in record.trials.values():
         writer.writerow(
             [
                 trial.id,
                 _shown_state(trial, record),
-                "" if trial.value is None else repr(trial.value),
+                _number(trial.value),
                 trial.epochs,
                 f"{trial.seconds:.3f}",
                 *(_cell(trial.params.get(path, "")) for path in paths),
+                *(_number(record.std(trial)) for _ in last),
             ]
         )
     return text.getvalue()
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)
 
 
 def _cell(value: object) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import OmegaConf
+from omegaconf import Node, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
+from raytune_nn.config.epochs import EPOCHS, epochs
 from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
+from raytune_nn.errors import ConfigError
 from raytune_nn.trial.instantiate import instantiate
 from raytune_nn.trial.optimizers import set_optimizer
 from raytune_nn.trial.weights import load_weights
@@ -27,23 +30,38 @@ class Built:
     config: dict[str, Any]  # the configuration with every interpolation resolved
 
 
-def build_trial(config: Mapping[str, Any], callbacks: Sequence[Callback] = (), **trainer_extras: Any) -> Built:
+def build_trial(
+    config: Mapping[str, Any],
+    callbacks: Sequence[Callback] = (),
+    begins: Callable[[str], None] = lambda part: None,
+    **trainer_extras: Any,
+) -> Built:
     """Builds data, model and trainer, in this order: the model may ask the data for its sizes.
 
     Args:
         config: A trial's configuration: the sampled values are in it, interpolations are not resolved.
         callbacks: Ours, which run after the configured ones.
+        begins: Told the configuration's part that is built next.
         trainer_extras: Keywords of the Trainer that are not the user's to set (logger, …).
+
+    Raises:
+        ConfigError: The data lack what the configuration asks of them.
+        Exception: Whatever is raised by what the configuration names.
     """
+    begins("data")
     data, resolved = _resolve(config)
+    begins("model")
     model = instantiate(resolved["model"])
     if resolved["init"].get("_target_") is not None:
+        begins("init")
         instantiate(resolved["init"], module=model)
     if resolved["model_weights"] is not None:
         load_weights(model, resolved["model_weights"], resolved["model_weights_strict"])
     if resolved["optimizer"].get("_target_") is not None:
         set_optimizer(model, resolved["optimizer"], resolved["lr_scheduler"], resolved["param_groups"])
+    begins("callbacks")
     chosen = [instantiate(node) for node in resolved["callbacks"].values() if node is not None]
+    begins("trainer")
     trainer = instantiate(resolved["trainer"], **trainer_extras, callbacks=[*chosen, *callbacks])
     return Built(model, data, trainer, resolved)
 
@@ -52,20 +70,43 @@ def _resolve(config: Mapping[str, Any]) -> tuple[LightningDataModule, dict[str, 
     """Builds the data, then resolves all interpolations; ``${from_data:x}`` is the data module's attribute x."""
     tree = OmegaConf.create(dict(config))
     data: Any = None
+    failures: list[Exception] = []
 
-    def from_data(name: str) -> Any:
-        if data is None:
-            raise ValueError("`data` cannot refer to itself by ${from_data:…}")
-        if not hasattr(data, name):  # many modules know their sizes only once they have read the files
-            data.prepare_data()
-            data.setup("fit")
-        return _plain(getattr(data, name))
+    def from_data(name: str, _node_: Node) -> Any:
+        try:
+            return _plain(_attribute(data, name, str(_node_._get_full_key(None))))
+        except Exception as error:
+            failures.append(error)
+            raise
 
     OmegaConf.register_new_resolver("from_data", from_data, replace=True)
     OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
-    data = instantiate(OmegaConf.to_container(tree["data"], resolve=True))
-    resolved = OmegaConf.to_container(tree, resolve=True)
+    OmegaConf.register_new_resolver(EPOCHS, epochs, replace=True)
+    try:
+        data = instantiate(OmegaConf.to_container(tree["data"], resolve=True))
+        resolved = OmegaConf.to_container(tree, resolve=True)
+    except InterpolationResolutionError:
+        if failures:  # OmegaConf wraps what the data raise in an error of its own
+            raise failures[0] from None
+        raise
     return data, resolved  # type: ignore[return-value]
+
+
+def _attribute(data: Any, name: str, path: str) -> Any:
+    """What ``${from_data:name}`` at a path of the configuration stands for."""
+    if data is None:
+        rule = "`data` cannot refer to itself by ${from_data:…}"
+        raise ConfigError(rule, f"{path}=${{from_data:{name}}}", f"{path}=…")
+    if not hasattr(data, name):  # many modules know their sizes only once they have read the files
+        data.prepare_data()
+        data.setup("fit")
+    if not hasattr(data, name):
+        raise ConfigError(
+            f"the data must have what {path} asks of them",
+            f"{type(data).__name__} has no {name}",
+            f"another model or data, or {path}=…",
+        )
+    return getattr(data, name)
 
 
 def _plain(value: Any) -> Any:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from raytune_nn.config.objective import Objective
-from raytune_nn.config.schema import Take
 from raytune_nn.space.merge import merge_params
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.folds import Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.reporter import Reporter
@@ -22,7 +22,13 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
 
 
-def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: Callable[[Report], bool]) -> None:
+def run_trial(
+    study: StudyContext,
+    task: TrialTask,
+    isolation: Isolation,
+    send: Callable[[Report], bool],
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
     """Trains one trial to its end, or until told to stop.
 
     Args:
@@ -30,36 +36,59 @@ def run_trial(study: StudyContext, task: TrialTask, isolation: Isolation, send: 
         task: This trial's sampled values.
         isolation: Restored first, so that earlier trials of this process cannot be felt.
         send: Takes each report and answers whether to go on.
+        stopped: Whether to stop now; asked between the reports of a trial with folds, which are far apart.
 
     Raises:
         Exception: Whatever the user's code raises.
     """
     config = merge_params(study.config, study.branches, task.params)
-    isolation.restore(int(setting(config, "seed")))
-    verbose = int(setting(config, "verbose"))
-    quieten(verbose)
+    seed = int(setting(config, "seed"))
+    isolation.restore(seed)
     folder = Path(study.folder)
     shutil.rmtree(folder / "tb" / task.id, ignore_errors=True)  # an earlier attempt's points
     logger = TrialLogger(folder / "tb" / task.id, task.id, task.params, study.objective.metric)
     tracker = _Tracker(study.objective, send, logger)
+    kept = folder / "checkpoints" / task.id
+
+    def train_fold(config: dict[str, Any], send: Send, draft: Path, best_value: float | None) -> tuple[int, int]:
+        isolation.restore(seed)
+        logger.continue_steps()
+        return _train(config, study.objective.of_fold, send, logger, draft, best_value)
+
     failed = True
     try:
-        reporter = Reporter(tracker, study.objective)
-        built = build_trial(
-            config,
-            logger=logger,
-            callbacks=[reporter],
-            enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none
-            enable_progress_bar=False,
-            enable_model_summary=verbose > 1,
-        )
-        reporter.checkpointer = Checkpointer(
-            folder / "checkpoints" / task.id, _standalone(config, built.config), study.objective, task.best_value
-        )
-        built.trainer.fit(built.model, datamodule=built.data)
+        if study.objective.folds is None:
+            _train(config, study.objective, tracker, logger, kept, task.best_value)
+        else:
+            run_folds(study.objective, config, task.best_value, kept, train_fold, tracker, stopped)
         failed = tracker.value is None or not math.isfinite(tracker.value)
     finally:
         logger.close(tracker.value, failed)
+
+
+def _train(
+    config: dict[str, Any],
+    objective: Objective,
+    send: Send,
+    logger: TrialLogger,
+    kept: Path,
+    best_value: float | None,
+) -> tuple[int, int]:
+    """One training of a configuration; returns the epochs and the optimizer steps that it took."""
+    verbose = int(setting(config, "verbose"))
+    quieten(verbose)
+    reporter = Reporter(send, objective)
+    built = build_trial(
+        config,
+        logger=logger,
+        callbacks=[reporter],
+        enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none
+        enable_progress_bar=False,
+        enable_model_summary=verbose > 1,
+    )
+    reporter.checkpointer = Checkpointer(kept, _standalone(config, built.config), objective, best_value)
+    built.trainer.fit(built.model, datamodule=built.data)
+    return built.trainer.current_epoch, built.trainer.global_step
 
 
 def _standalone(config: dict[str, Any], resolved: dict[str, Any]) -> dict[str, Any]:
@@ -92,9 +121,7 @@ class _Tracker:
 
     def __call__(self, report: Report) -> bool:
         value = self._objective.value(report.metrics)
-        if value is not None:
-            take_last = self._objective.take is Take.last or not math.isfinite(value)
-            if take_last or self._objective.better(value, self.value):
-                self.value = value
+        if value is not None and (not math.isfinite(value) or self._objective.replaces(value, self.value)):
+            self.value = value
         self._logger.flush()  # the process may end while it waits for the answer
         return self._send(report)

@@ -15,17 +15,19 @@ import sys
 import sysconfig
 import warnings
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
+from raytune_nn.trial.instantiate import setting
+
 _MAPPINGS_AND_SETS = (dict, set, Counter, OrderedDict, defaultdict)
 _SEQUENCES = (list, deque)
 _PLAIN = (bool, int, float, str, bytes, type(None), tuple, *_MAPPINGS_AND_SETS, *_SEQUENCES)
-_LIBRARIES = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
+LIBRARIES = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
 _OURS = __name__.partition(".")[0]
 
 _SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [  # (read, write) of what torch keeps globally
@@ -44,6 +46,16 @@ _SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [  # (read, wr
     (os.getcwd, os.chdir),
     (lambda: logging.getLogger().level, lambda level: logging.getLogger().setLevel(level)),
 ]
+
+
+def trial_threads(config: Mapping[str, Any]) -> int:
+    """Threads of a trial's own process: its CPUs, less those that its loaders' processes occupy; at least one.
+
+    Args:
+        config: The study's configuration, interpolations unresolved.
+    """
+    workers = setting(config, "data.num_workers") if "num_workers" in config["data"] else 0
+    return max(1, int(float(setting(config, "resources.cpus"))) - int(workers or 0))
 
 
 class Isolation:
@@ -96,7 +108,7 @@ def _users_namespaces() -> Iterator[ModuleType | type]:
     """Modules that are neither Python's, nor installed packages', nor ours, and the classes defined in them."""
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if path is None or path.startswith(_LIBRARIES) or name.partition(".")[0] in (_OURS, "__main__"):
+        if path is None or path.startswith(LIBRARIES) or name.partition(".")[0] in (_OURS, "__main__"):
             continue
         yield module
         for value in vars(module).values():

@@ -1,8 +1,9 @@
-"""Preflight, stage B: every `_target_` imports, is of the kind its place asks for, and accepts its keywords.
+"""Preflight, stage B: every `_target_` imports, is of the kind its place asks for, accepts its keywords, and builds.
 
-Importing the user's modules, torch and Lightning takes seconds, so a study does it where they are needed anyway, in its
-first slots (``trial/trainable.py``). ``mode=plan`` starts none and asks a process of its own: ``python -m
-raytune_nn.trial.targets`` reads a request as JSON and answers with the first rule that is broken.
+Importing the user's modules, torch and Lightning takes seconds, and building reads the data, so a study does it where
+they are needed anyway, in its first slots (``trial/trainable.py``). ``mode=plan`` starts none and asks a process of its
+own: ``python -m raytune_nn.trial.targets`` reads a request as JSON and answers with the first rule that is broken.
+What is built is ``trial/rehearsal.py``.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ class TargetCheck:
     Args:
         configs: Configurations, interpolations resolved where their values matter.
         allowed: Targets that need not be of their place's kind (``security.allow_targets``).
+        trials: Configurations as trials get them, interpolations unresolved; one of them must build.
     """
 
     configs: Sequence[Mapping[str, Any]]
     allowed: Sequence[str]
+    trials: Sequence[Mapping[str, Any]] = ()
 
     def run(self) -> None:
         """Checks in this process.
@@ -43,16 +46,20 @@ class TargetCheck:
         Raises:
             ConfigError: The first rule that is broken.
         """
+        self.check_names()
+        if self.trials:
+            from raytune_nn.trial.rehearsal import rehearse
+
+            rehearse(self.trials)
+
+    def check_names(self) -> None:
+        """Checks what the configurations name, and builds nothing.
+
+        Raises:
+            ConfigError: The first rule that is broken.
+        """
         for config in self.configs:
             check_targets(config, self.allowed)
-
-    def refusal(self) -> tuple[str, str | None, str] | None:
-        """Checks in this process; the ConfigError, if there is one, as its arguments, which travel well."""
-        try:
-            self.run()
-        except RaytuneError as error:
-            return error.rule, None if error.found is None else str(error.found), error.fix
-        return None
 
     def run_apart(self) -> None:
         """Checks in a process that ends with the check: what imports is not in this one's memory.
@@ -62,7 +69,7 @@ class TargetCheck:
         """
         done = subprocess.run(
             [sys.executable, "-m", __name__],
-            input=json.dumps({"configs": list(self.configs), "allowed": list(self.allowed)}),
+            input=json.dumps({field: list(value) for field, value in vars(self).items()}),
             capture_output=True,
             text=True,
         )
@@ -71,6 +78,11 @@ class TargetCheck:
         refusal = json.loads(done.stdout)
         if refusal is not None:
             raise ConfigError(*refusal)
+
+
+def as_plain(error: RaytuneError) -> tuple[str, str | None, str]:
+    """The arguments that make the same error in another process."""
+    return error.rule, None if error.found is None else str(error.found), error.fix
 
 
 def import_ends_process(found: str) -> ConfigError:
@@ -89,6 +101,7 @@ def check_targets(config: Mapping[str, Any], allowed: Iterable[str]) -> None:
     for place in places(config):
         check_place(config, place, allowed)
     _check_optimizer(config)
+    _check_loaders(config)
 
 
 def check_place(config: Mapping[str, Any], place: str, allowed: Iterable[str]) -> None:
@@ -122,7 +135,8 @@ def _node_at(config: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
     name = node.get("_target_", "no _target_") if isinstance(node, Mapping) else node
     if not isinstance(node, Mapping) or not isinstance(node.get("_target_"), str):
         kind = wanted(kind_of(place)[0])
-        raise ConfigError(f"{place} must name its class by _target_", shown(name), f"{place}._target_=<{kind}>")
+        own = ", into which loaders of the model itself are moved" if place == "data" else ""
+        raise ConfigError(f"{place} must name its class by _target_", shown(name), f"{place}._target_=<{kind}>{own}")
     if node.get("_partial_"):
         raise ConfigError(f"{place} must be built, not left as a part", "_partial_=true", f"~{place}._partial_")
     return node
@@ -199,11 +213,28 @@ def _check_optimizer(config: Mapping[str, Any]) -> None:
             )
 
 
+def _check_loaders(config: Mapping[str, Any]) -> None:
+    """A model with loaders of its own was made for their data, and Lightning would use those of `data` in silence."""
+    model, base = locate(config["model"]["_target_"]), locate("pytorch_lightning.LightningModule")
+    data = config["data"]["_target_"]
+    own = getattr(model, "train_dataloader", None) is not base.train_dataloader  # type: ignore[attr-defined]
+    if own and (data.startswith("raytune_nn.data.") or data == "pytorch_lightning.LightningDataModule"):
+        raise ConfigError(
+            "a model with a train_dataloader of its own needs it in a data module, since `data` gives the batches",
+            f"{config['model']['_target_']}.train_dataloader, data._target_={data}",
+            "data._target_=<a LightningDataModule with the model's loaders>",
+        )
+
+
 def _answer() -> None:
     request = json.load(sys.stdin)
     answers = os.dup(1)
     os.dup2(2, 1)  # the user's modules may print on import, and their threads later
-    refusal = TargetCheck(**request).refusal()
+    refusal = None
+    try:
+        TargetCheck(**request).run()
+    except RaytuneError as error:
+        refusal = as_plain(error)
     with os.fdopen(answers, "w") as file:
         json.dump(refusal, file)
 

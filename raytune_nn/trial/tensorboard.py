@@ -12,7 +12,7 @@ from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers.logger import Logger
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
-from torch.utils.tensorboard import SummaryWriter
+from torch.utils.tensorboard import FileWriter, SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 
@@ -29,7 +29,7 @@ class TrialLogger(Logger):
     def __init__(self, folder: Path, trial: str, params: Mapping[str, Any], objective: str) -> None:
         super().__init__()
         self._folder, self._trial, self._objective = folder, trial, f"final/{objective}"
-        self._writer = SummaryWriter(str(folder), flush_secs=3600)  # flushed at each report instead
+        self._writer = _Writer(str(folder), flush_secs=3600)  # flushed at each report instead
         self._closed = False
         shown = {path: _shown(value) for path, value in params.items()}
         experiment, start, _ = hparams(shown, {self._objective: None})  # type: ignore[no-untyped-call]
@@ -69,12 +69,17 @@ class TrialLogger(Logger):
             if name != "epoch" and not self._closed:  # torch's writer would begin another file
                 self._writer.add_scalar(name, value, step)
 
+    def continue_steps(self) -> None:
+        """A training that follows in the same run counts its steps from 0; they are shown after those before it."""
+        self._writer.file.first_step = self._writer.file.next_step
+
     def flush(self) -> None:
         """Puts what was logged into the file."""
         self._writer.flush()
 
     def close(self, value: float | None, failed: bool) -> None:
         """Writes the final objective and the true status into the run, and closes it."""
+        self._writer.file.first_step = 0
         if value is not None:
             self._writer.add_scalar(self._objective, value, 0)
         status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
@@ -83,7 +88,33 @@ class TrialLogger(Logger):
         self._closed = True
 
     def _add(self, event: Any) -> None:
-        self._writer._get_file_writer().add_summary(event)  # type: ignore[no-untyped-call]
+        self._writer.file.add_summary(event)
+
+
+class _File(FileWriter):
+    """An event file in which steps can be moved, also those of what a module writes by itself."""
+
+    first_step = 0  # added to each
+    next_step = 0  # after the last one written
+
+    def add_event(self, event: Any, step: Any = None, walltime: float | None = None) -> None:
+        if step is not None:
+            step = self.first_step + int(step)
+            self.next_step = max(self.next_step, step + 1)
+        super().add_event(event, step, walltime)
+
+
+class _Writer(SummaryWriter):
+    """torch's writer, with that file in place of its own."""
+
+    file: _File
+
+    def _get_file_writer(self) -> _File:
+        if self.file_writer is None:
+            self.file = _File(self.log_dir, self.max_queue, self.flush_secs, self.filename_suffix)
+            self.file_writer: Any = self.file
+            self.all_writers: Any = {self.log_dir: self.file}
+        return self.file
 
 
 def _session_end(status: Any) -> Summary:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
-from raytune_nn.trial.targets import TargetCheck
+from raytune_nn.errors import RaytuneError
+from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
 if TYPE_CHECKING:
     from raytune_nn.trial.isolation import Isolation
 
 GATHER_SECONDS = 0.25  # a call of an actor costs the driver and the slot a millisecond each: short epochs share one
-STOP_SECONDS = 60.0  # how long a stopped training may take to reach its next report before its process is given up
+STOP_SECONDS = 60.0  # how long a stopped training may take to reach its next epoch's end before its process is given up
 
 
 class TrialActor(tune.Trainable):
@@ -31,20 +32,19 @@ class TrialActor(tune.Trainable):
     _refusal: tuple[str, str | None, str] | None = None  # why no configuration of this study can be trained
 
     def setup(self, config: dict[str, Any], study: StudyContext, check: TargetCheck) -> None:  # type: ignore[override]  # by with_parameters
-        """Imports the libraries and the user's modules once, and checks what the configurations name (stage B).
+        """Imports the libraries and the user's modules once, and checks that a trial can begin (stage B).
 
         The trial begins with the first ``step``: Tune gives its trial to another actor where one becomes free earlier.
         """
-        from raytune_nn.trial.instantiate import locate_all, setting
-        from raytune_nn.trial.isolation import Isolation
+        from raytune_nn.trial.rehearsal import prepare
 
         self._study = study
-        self._refusal = check.refusal()
-        if self._refusal is not None:
-            return
-        locate_all(study.config, study.branches)
-        self._isolation = Isolation(threads=max(1, int(float(setting(study.config, "resources.cpus")))))
-        self._take(config)
+        try:
+            self._isolation = prepare(study.config, study.branches, check)
+        except RaytuneError as error:
+            self._refusal = as_plain(error)
+        else:
+            self._take(config)
 
     def step(self) -> dict[str, Any]:
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
@@ -81,7 +81,7 @@ class _Training(threading.Thread):
     def __init__(self, study: StudyContext, task: TrialTask, isolation: Isolation) -> None:
         super().__init__(daemon=True, name=f"trial-{task.id}")
         self._study, self._task, self._isolation = study, task, isolation
-        self._reports: queue.SimpleQueue[tuple[dict[str, Any], bool] | None] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._unanswered = False  # whether the training waits for an answer to what was collected
@@ -93,7 +93,7 @@ class _Training(threading.Thread):
         from raytune_nn.trial.fit import run_trial
 
         try:
-            run_trial(self._study, self._task, self._isolation, self._send)
+            run_trial(self._study, self._task, self._isolation, self._send, self._beat)
         except BaseException:
             self._error = traceback.format_exc()
         self._reports.put(None)
@@ -107,13 +107,14 @@ class _Training(threading.Thread):
             self._answered.release()
 
     def collect(self) -> dict[str, Any]:
-        """Blocks for the next report, then gathers what follows it shortly, until one waits for its answer."""
+        """Blocks for the next report or beat, then gathers what follows it shortly, until one waits for its answer."""
         reports: list[dict[str, Any]] = []
         item = self._reports.get()
         until = time.monotonic() + GATHER_SECONDS
         while item is not None:
             report, self._unanswered = item
-            reports.append(report)
+            if report is not None:
+                reports.append(report)
             try:
                 if self._unanswered:
                     raise queue.Empty
@@ -123,7 +124,7 @@ class _Training(threading.Thread):
         return {"reports": reports, "ended": True, "error": self._error}
 
     def stop(self, seconds: float) -> bool:
-        """Tells the training to end at its next report; returns whether it did."""
+        """Tells the training to end at its next report or beat; returns whether it did."""
         self._stopping = True
         self._answered.release()
         if self.ident is not None:
@@ -138,6 +139,11 @@ class _Training(threading.Thread):
         if waits:
             self._answered.acquire()
         return not self._stopping
+
+    def _beat(self) -> bool:
+        """Whether to stop, asked where there is no report: the slot's call returns, so that it can be told."""
+        self._reports.put((None, False))
+        return self._stopping
 
     def _must_wait(self, epoch: int) -> bool:
         """Whether the scheduler may end the trial here; it decides late where the module skips the epoch it wants."""

@@ -1,4 +1,4 @@
-"""Every option of every group: its header's command composes to it, passes preflight, and builds."""
+"""Every option of every group: its header's commands choose it, pass preflight, and the last one can begin a trial."""
 
 from __future__ import annotations
 
@@ -14,30 +14,14 @@ from command_line import compose, inside
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from raytune_nn.config.compose import Composed, conf_dir
-from raytune_nn.modes.preflight import Checked, preflight
+from raytune_nn.modes.preflight import preflight
 from raytune_nn.space.merge import merge_params
-from raytune_nn.trial.build import Built, build_trial
+from raytune_nn.trial.build import build_trial
+from raytune_nn.trial.rehearsal import rehearse
 
 CONF = Path(conf_dir())
 OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.rglob("*.yaml"))
 COMMAND = re.compile(r"^#\s+python -m raytune_nn(?: (.*?))?(?:\s{3,}.*)?$", re.MULTILINE)
-OWN_MODEL = """
-import pytorch_lightning as pl, torch
-class Mine(pl.LightningModule):
-    def __init__(self):
-        super().__init__()
-        self.layer = torch.nn.Linear(64, 10)
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-"""
-
-
-@pytest.fixture
-def mine(here: Path) -> None:
-    """The user's folder that some headers speak of."""
-    (here / "my_conf/model").mkdir(parents=True)
-    (here / "my_conf/model/mine.yaml").write_text("_target_: mine.Mine\n")
-    (here / "mine.py").write_text(OWN_MODEL)
 
 
 def commands(option: str) -> list[list[str]]:
@@ -46,49 +30,44 @@ def commands(option: str) -> list[list[str]]:
     return [shlex.split(typed) for typed in COMMAND.findall(header[0])] if header else []
 
 
-def build(config: dict[str, Any]) -> Built:
-    return build_trial(
-        config,
-        logger=False,
-        callbacks=[],
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+def build(config: dict[str, Any]) -> None:
+    build_trial(config, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
 
 
-def check_and_build(composed: Composed) -> Built:
-    """Both stages of preflight in this process, and a trial of the study."""
-    checked: Checked = preflight(composed)
-    checked.targets.run()
-    plan = checked.plan
-    params = plan.space.sample(random.Random(0))
-    return build(merge_params(plan.config, plan.branches, params))
+def check(composed: Composed, builds: bool) -> str:
+    """Preflight in this process, a trial of the study up to its first batch; the choices, as ``group=option``."""
+    checked = preflight(composed)
+    checked.targets.check_names()
+    if builds:
+        rehearse(checked.targets.trials[-1:])  # a sampled one, if anything is searched
+    return " ".join(f"{group}={option}" for group, option in composed.choices.items())
 
 
 def test_all_groups_are_here() -> None:
     groups = {option.rpartition("/")[0] for option in OPTIONS}
-    assert groups >= {"model", "data", "optimizer", "search/scheduler", "search_space", "experiment", "debug", ""}
+    assert groups >= {"model", "data", "optimizer", "lr_scheduler", "init", "callbacks", "trainer", "search_space", ""}
+    assert groups >= {"search", "search/searcher", "search/scheduler", "cluster", "experiment", "debug"}
 
 
-@pytest.mark.usefixtures("mine")
+@pytest.mark.usefixtures("at_files")
 @pytest.mark.parametrize("option", OPTIONS)
-def test_the_commands_of_its_header_choose_it_and_the_last_one_builds(option: str) -> None:
+def test_the_commands_of_its_header_choose_it_and_the_last_one_can_begin(option: str) -> None:
     typed = commands(option)
     assert typed, f"conf/{option}.yaml must begin with a comment that gives its command"
     group, _, name = option.rpartition("/")
     for arguments in typed:
-        assert not group or compose(*arguments).choices[group] == name, arguments
-    if option == "trainer/gpu" and not torch.cuda.is_available():
-        return  # see below
-    built = inside(check_and_build, *typed[-1])
-    assert built.trainer.max_epochs == built.config["budget"]["max_epochs"]
-    optimizer = built.model.configure_optimizers()
-    if built.config["lr_scheduler"]["scheduler"]:
-        assert isinstance(optimizer, dict)
-        assert set(optimizer) == {"optimizer", "lr_scheduler"}
-    else:
-        assert isinstance(optimizer, torch.optim.Optimizer)
+        builds = arguments is typed[-1] and (option != "trainer/gpu" or torch.cuda.is_available())
+        if option == "trainer/gpu" and not builds:  # preflight wants a GPU
+            chosen = " ".join(f"{group}={option}" for group, option in compose(*arguments).choices.items())
+        else:
+            chosen = inside(lambda composed, builds=builds: check(composed, builds), *arguments)  # type: ignore[misc]
+        assert not group or f"{group}={name}" in chosen.split(), arguments
+
+
+@pytest.mark.usefixtures("at_files")
+def test_several_callbacks_are_chosen_by_a_list() -> None:
+    composed = compose("callbacks=[early_stopping,mixup]")
+    assert list(composed.config["callbacks"]) == ["early_stopping", "mixup"]
 
 
 @pytest.mark.usefixtures("here")

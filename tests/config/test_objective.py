@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,10 +46,25 @@ def test_better(objective: Objective, value: float, than: float | None, better: 
     assert objective.better(value, than) is better
 
 
-@pytest.mark.parametrize(("mode", "maximise"), [("max", True), ("min", False)])
-def test_reads_the_configuration(mode: str, maximise: bool) -> None:
-    config = ObjectiveConfig(metric="val_loss", mode=mode, take=Take.last)
-    assert read_objective(config) == Objective("val_loss", maximise, Take.last)
+@pytest.mark.parametrize(
+    ("objective", "value", "earlier", "replaces"),
+    [
+        (ACC, 0.6, 0.5, True),
+        (ACC, 0.4, 0.5, False),
+        (LOSS, 0.6, 0.5, True),
+        (replace(ACC, folds=3), 0.4, 0.5, True),
+        (replace(ACC, folds=3).of_fold, 0.4, 0.5, False),
+    ],
+)
+def test_which_report_is_the_value(objective: Objective, value: float, earlier: float, replaces: bool) -> None:
+    assert objective.replaces(value, None)
+    assert objective.replaces(value, earlier) is replaces
+
+
+@pytest.mark.parametrize(("mode", "maximise", "folds"), [("max", True, None), ("min", False, 2)])
+def test_reads_the_configuration(mode: str, maximise: bool, folds: int | None) -> None:
+    config = ObjectiveConfig(metric="val_loss", mode=mode, take=Take.last, folds=folds)
+    assert read_objective(config) == Objective("val_loss", maximise, Take.last, folds)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +72,7 @@ def test_reads_the_configuration(mode: str, maximise: bool) -> None:
 )
 def test_the_metric_must_be_one_name(metric: Any, found: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        read_objective(ObjectiveConfig(metric=metric, mode="max", take=Take.best))
+        read_objective(ObjectiveConfig(metric=metric, mode="max", take=Take.best, folds=None))
     assert raised.value.rule == "objective.metric must be the name of one metric that the module logs"
     assert str(raised.value.found) == found
     assert raised.value.fix == "objective.metric=val_acc"
@@ -65,7 +81,15 @@ def test_the_metric_must_be_one_name(metric: Any, found: str) -> None:
 @pytest.mark.parametrize(("mode", "found"), [(None, "null"), ("maximise", "maximise"), (["max"], "['max']"), (1, "1")])
 def test_the_mode_must_be_max_or_min(mode: Any, found: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        read_objective(ObjectiveConfig(metric="acc", mode=mode, take=Take.best))
+        read_objective(ObjectiveConfig(metric="acc", mode=mode, take=Take.best, folds=None))
     assert raised.value.rule == "objective.mode must be max or min"
     assert str(raised.value.found) == found
     assert raised.value.fix == "objective.mode=max"
+
+
+@pytest.mark.parametrize("folds", [-1, 0, 1])
+def test_one_fold_is_none(folds: int) -> None:
+    with pytest.raises(ConfigError) as raised:
+        read_objective(ObjectiveConfig(metric="acc", mode="max", take=Take.best, folds=folds))
+    assert raised.value.rule == "objective.folds must be at least 2, or null for one training on the plain split"
+    assert (raised.value.found, raised.value.fix) == (folds, "objective.folds=5")

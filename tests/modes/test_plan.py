@@ -47,6 +47,15 @@ def test_a_single_training(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_study_with_folds() -> None:
+    rows = planned("+search=asha", "objective.folds=3", "budget.num_trials=4", "budget.max_epochs=9")
+    assert rows["objective"] == "the highest val_acc, as the mean of 3 folds; a fold's best report counts"
+    assert rows["epochs"] == "9 a fold, 27 a trial, at most 108 in all"
+    assert rows["rungs"] == "9, 27"
+    assert rows["scheduler"] == "ASHA: of 27 epochs, goes on at 9 if in the best 1/3 there"
+
+
+@pytest.mark.usefixtures("here")
 def test_a_finite_space_is_counted() -> None:
     space = "+search_space={model: {net: {depth: 'randint(1, 3)', norm: 'choice(none, layer)'}}}"
     rows = planned("+search=random", "~search_space", space)

@@ -69,8 +69,12 @@ class Ended:
         return [trial.state for trial in self.trials.values()]
 
     def pids(self, value: float | None = None) -> list[int]:
-        """The processes that trained the trial of this value, an entry an attempt; None: those of all trials."""
-        names = [str(value)] if value is not None else sorted(path.name for path in self.notes.iterdir())
+        """The processes that trained the trial of this value, an entry an attempt; None: those of all trials.
+
+        The slots build the base configuration once each, which has the value 0.
+        """
+        noted = sorted(path.name for path in self.notes.iterdir() if path.name != "0.0")
+        names = [str(value)] if value is not None else noted
         return [int(line) for name in names for line in (self.notes / name).read_text().splitlines()]
 
     def decided(self) -> list[Event]:
@@ -87,9 +91,7 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ray_cluster(users: Path) -> Iterator[str]:
     """A local Ray with two slots, one for all tests; the folder for its files."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)]))
-        )
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)])))
         with local_cluster(Capacity(cpus=2, gpus=0, slots=2), verbose=1) as scratch:
             yield scratch
 

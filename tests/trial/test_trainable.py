@@ -16,7 +16,7 @@ from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.trainable import TrialActor, _Training
 
 Send = Callable[[Report], bool]
-Body = Callable[[Send], None]
+Stopped = Callable[[], bool]
 
 
 class Script:
@@ -27,7 +27,7 @@ class Script:
         self.answers: list[tuple[int, bool]] = []
         self.changed = threading.Condition()
 
-    def __call__(self, study: object, task: object, isolation: object, send: Send) -> None:
+    def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
         for epoch in self.epochs:
             goes_on = send(Report(epoch, step=10 * epoch, seconds=1.0, metrics={"val_acc": epoch / 8}))
             with self.changed:
@@ -170,10 +170,10 @@ def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Traini
     reported, go_on = threading.Event(), threading.Event()
 
     class Slow(Script):
-        def __call__(self, study: object, task: object, isolation: object, send: Send) -> None:
+        def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
             reported.set()
             go_on.wait(10)
-            super().__call__(study, task, isolation, send)
+            super().__call__(study, task, isolation, send, stopped)
 
     script = Slow([1, 2])
     training = begin(script, ())
@@ -188,7 +188,7 @@ def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Traini
 def test_a_training_begins_when_it_is_asked_for_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tune makes an actor for a trial, and then gives the trial to another that became free."""
     begun: list[object] = []
-    monkeypatch.setattr(fit, "run_trial", lambda study, task, isolation, send: begun.append(task))
+    monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.append(task))
     actor = TrialActor.__new__(TrialActor)
     actor._study, actor._isolation = context(base_config(), tmp_path), None  # type: ignore[assignment]
     actor._take({"task": TrialTask("7", {}, None)})

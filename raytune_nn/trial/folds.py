@@ -1,0 +1,114 @@
+"""Cross-validation: a trial trains once a fold, and reports the mean over the folds done after each.
+
+Every fold starts from the trial's own seed and from a process put back to its beginning. So it is, to the last bit, the
+single training with ``data.folds=k data.fold=i``, and what differs between folds is their rows alone.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from raytune_nn.config.objective import Objective
+from raytune_nn.trial.task import Report
+
+Send = Callable[[Report], bool]
+# Trains (configuration, answers to its reports, folder for its model, value that a model worth keeping beats) and
+# returns the epochs and the optimizer steps that it took.
+Train = Callable[[dict[str, Any], Send, Path, float | None], tuple[int, int]]
+
+
+def run_folds(
+    objective: Objective,
+    config: dict[str, Any],
+    best_value: float | None,
+    folder: Path,
+    train: Train,
+    send: Send,
+    stopped: Callable[[], bool],
+) -> None:
+    """Trains fold after fold, until the last, a value that is not finite, or the answer to stop.
+
+    The model that stays in ``folder`` is that of the fold with the best value. No trial can beat ``best_value`` in the
+    mean without a fold that does, so where no fold does, none is written.
+
+    Args:
+        config: The trial's configuration; each fold's ``data`` gets its ``folds`` and ``fold``.
+        best_value: The study's best value when the trial began.
+        train: Trains one fold.
+        send: Takes the report after each fold, and answers whether to go on.
+        stopped: Asked after each validation inside a fold; a fold that is cut short is not reported.
+
+    Raises:
+        ValueError: A fold ended without a validation.
+    """
+    started = time.monotonic()
+    epochs = steps = 0
+    done: list[Mapping[str, float]] = []
+    draft = folder.with_name(f".{folder.name}")
+    try:
+        for number in range(objective.folds or 0):
+            fold = _Fold(objective.of_fold, stopped)
+            took = train(fold_config(config, objective.folds, number), fold, draft, best_value)
+            if fold.cut_short:
+                return
+            if fold.chosen is None:
+                raise ValueError(f"each fold must come to a validation, but fold {number} of {objective.folds} did not")
+            epochs, steps = epochs + took[0], steps + took[1]
+            done.append(fold.chosen.metrics)
+            checkpoint = None
+            if fold.chosen.checkpoint is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                draft.rename(folder)
+                best_value, checkpoint = fold.value, folder.name
+            metrics = mean_metrics(done, objective)
+            if not send(Report(epochs, steps, time.monotonic() - started, metrics, checkpoint)) or fold.lost:
+                return
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def fold_config(config: Mapping[str, Any], folds: int | None, fold: int) -> dict[str, Any]:
+    """The configuration of one fold as a single training."""
+    data = {**config["data"], "folds": folds, "fold": fold}
+    return {**config, "data": data, "objective": {**config["objective"], "folds": None}}
+
+
+def mean_metrics(folds: Sequence[Mapping[str, float]], objective: Objective) -> dict[str, float]:
+    """The mean of each metric that all these folds have, and the objective's standard deviation.
+
+    The deviation is that of a sample (n - 1); it is left out after the first fold, and where a value is not finite.
+    """
+    names = [name for name in folds[0] if all(name in metrics for metrics in folds)]
+    means = {name: statistics.mean(metrics[name] for metrics in folds) for name in names}
+    values = [metrics.get(objective.metric, math.nan) for metrics in folds]
+    if len(values) > 1 and all(map(math.isfinite, values)):
+        means[objective.std_name] = statistics.stdev(values)
+    return means
+
+
+class _Fold:
+    """Hears the reports of one fold, and keeps the one that counts."""
+
+    def __init__(self, objective: Objective, stopped: Callable[[], bool]) -> None:
+        self._objective, self._stopped = objective, stopped
+        self.chosen: Report | None = None
+        self.value: float | None = None
+        self.lost = False  # its value is missing or not finite, whatever comes after
+        self.cut_short = False
+
+    def __call__(self, report: Report) -> bool:
+        if not self.lost:
+            self._hear(report, self._objective.value(report.metrics))
+        self.cut_short = self._stopped()
+        return not self.cut_short
+
+    def _hear(self, report: Report, value: float | None) -> None:
+        self.lost = value is None or not math.isfinite(value)
+        if self.lost or value is None or self._objective.replaces(value, self.value):
+            self.chosen, self.value = report, value

@@ -1,0 +1,144 @@
+"""Preflight, stage B, second half: can a trial begin?
+
+Data, model, optimizer and trainer are built by the trial's own code, and Lightning takes them to the first training
+batch: no step is taken. What is wrong with a file, a column, a size or a value shows here, before the first trial.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.utilities.exceptions import _TunerExitException
+from pytorch_lightning.utilities.memory import is_oom_error
+
+from raytune_nn.errors import ConfigError
+from raytune_nn.trial.blame import blame
+from raytune_nn.trial.build import build_trial
+from raytune_nn.trial.fit import quieten
+from raytune_nn.trial.instantiate import locate_all, setting
+from raytune_nn.trial.isolation import Isolation, trial_threads
+from raytune_nn.trial.manual import check_manual
+from raytune_nn.trial.tensorboard import TrialLogger
+
+if TYPE_CHECKING:
+    from raytune_nn.trial.targets import TargetCheck
+
+# It ends before a validation could fail, and would print the profiler's table.
+_TRAINER = {"num_sanity_val_steps": 0, "profiler": None}
+_OURS = f"{__name__.partition('.')[0]}.nn."
+
+
+def prepare(config: Mapping[str, Any], branches: Mapping[str, Any], check: TargetCheck) -> Isolation:
+    """Makes a process ready for the trials of a study: imports all that they can name, and runs stage B.
+
+    Args:
+        config: The study's configuration, interpolations unresolved.
+        branches: What each option of a chosen group composes to.
+
+    Returns:
+        The state that each trial begins with; the rehearsal has left nothing in it.
+
+    Raises:
+        ConfigError: The first rule that is broken.
+    """
+    check.check_names()
+    locate_all(config, branches)
+    isolation = Isolation(trial_threads(config))
+    rehearse(check.trials)
+    return isolation
+
+
+def rehearse(configs: Sequence[Mapping[str, Any]]) -> None:
+    """Takes the first of these configurations that comes so far to its first batch.
+
+    Args:
+        configs: Those of trials, interpolations unresolved. The first may be a study's base configuration, with
+            placeholders that every trial replaces.
+
+    Raises:
+        ConfigError: None comes so far; the error is that of the last.
+    """
+    refusal = None
+    for config in configs:
+        refusal = _refusal(config)
+        if refusal is None:
+            return
+    if refusal is not None:
+        raise refusal
+
+
+def _refusal(config: Mapping[str, Any]) -> ConfigError | None:
+    stop = _StopAtFirstBatch()
+    try:
+        _begin(config, stop)
+    except ConfigError as error:
+        return error
+    except (Exception, SystemExit) as error:  # the user's code can raise anything
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to it is to exit
+            raise KeyboardInterrupt from error
+        if isinstance(error, MemoryError) or is_oom_error(error):
+            return None  # other trials may be smaller
+        return blame(error, stop.part, config)
+    return None
+
+
+def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
+    quieten(int(setting(config, "verbose")))
+    # Modules may ask where they can write. What they warn of, they will warn of again.
+    with tempfile.TemporaryDirectory(prefix="rtnn-") as folder, warnings.catch_warnings(action="ignore"):
+        logger = TrialLogger(Path(folder), "rehearsal", {}, "rehearsal")
+        try:
+            built = build_trial(
+                {**config, "trainer": {**config["trainer"], **_TRAINER}},
+                [stop],
+                begins=stop.begins,
+                logger=logger,
+                enable_checkpointing=True,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+            stop.begins("data")
+            stop.config = built.config
+            built.trainer.fit(built.model, datamodule=built.data)
+        finally:
+            logger.close(None, failed=True)
+
+
+class _StopAtFirstBatch(Checkpoint):
+    """Notes which part is at work, and ends the training before its first step.
+
+    Lightning calls callbacks that keep checkpoints last, and adds no other one beside them.
+    """
+
+    config: Mapping[str, Any]  # interpolations resolved
+
+    def __init__(self) -> None:
+        self.part = "data"
+
+    def begins(self, part: str) -> None:
+        """What is at work from now on: one of `raytune_nn.trial.blame.RULES`."""
+        self.part = part
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.begins("model")  # the data are set up
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.config["optimizer"].get("_target_") is not None:
+            self.begins("optimizer")
+            check_manual(pl_module, self.config["lr_scheduler"])
+        self.begins("data")
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self.begins("batch")
+        if type(pl_module).__module__.startswith(_OURS):
+            pl_module.eval()
+            with torch.no_grad(), trainer.precision_plugin.forward_context():
+                pl_module.batch_loss(batch)  # type: ignore[operator]  # all of ours have it
+        raise _TunerExitException  # Lightning tidies up and returns
