@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.scheduler import GO_ON, Decision, Scheduler, Verdict
@@ -58,7 +58,7 @@ class _Scores:
     """What one trial has reported."""
 
     step: int = 0
-    best: float = field(default=float("-inf"))
+    best: float = float("-inf")
     total: float = 0.0
     count: int = 0
     verdict: Verdict = GO_ON

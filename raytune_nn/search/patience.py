@@ -30,16 +30,16 @@ class Patience(Scheduler):
     @property
     def decision_steps(self) -> None:
         """Any."""
-        return
+        return None
 
     def on_report(self, trial: str, step: int, score: float) -> Verdict:
         """Count the report if it is no better than the best."""
-        best = self._trials.setdefault(trial, _Best(score))
+        best = self._trials.setdefault(trial, _Best())
         if step > best.last and best.waited < self._reports:
             best.last = step
-            best.waited = 0 if score > best.score or best.step == 0 else best.waited + 1
-            if best.waited == 0:
-                best.score, best.step = score, step
+            best.waited += 1
+            if score > best.score:
+                best.score, best.step, best.waited = score, step, 0
         if best.waited < self._reports:
             return GO_ON
         return Verdict(Decision.STOP, f"stopped: nothing better since {best.score:.6g} at epoch {best.step}")
@@ -53,7 +53,7 @@ class Patience(Scheduler):
 class _Best:
     """A trial's best score and the reports since."""
 
-    score: float
+    score: float = float("-inf")
     step: int = 0  # of the best score
     last: int = 0  # step of the last report
     waited: int = 0

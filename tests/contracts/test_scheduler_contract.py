@@ -9,19 +9,28 @@ from itertools import count
 from typing import ClassVar
 
 import pytest
-from virtual_study import EPOCHS, Journal, Make, Study
+from example_scheduler import Halve
+from virtual_study import EPOCHS, Journal, Make, Study, params_of
 
 from raytune_nn.search.asha import ASHA
+from raytune_nn.search.median import MedianStopping
 from raytune_nn.search.none import NoScheduler
-from raytune_nn.search.scheduler import GO_ON, Decision, Verdict
+from raytune_nn.search.patience import Patience
+from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Verdict
 
 SEEDS = range(12)
 
 SCHEDULERS: dict[str, Make] = {
     "none": NoScheduler,
     "asha": partial(ASHA, EPOCHS),
-    "asha_slow": partial(ASHA, EPOCHS, grace_period=2, reduction_factor=4),
+    "asha_brackets": partial(ASHA, EPOCHS, brackets=3),
     "asha_short": partial(ASHA, EPOCHS - 7, reduction_factor=2),  # trials that report past its max_epochs
+    "asha_stopping": partial(ASHA, EPOCHS, promote=False),
+    "asha_stopping_slow": partial(ASHA, EPOCHS, grace_period=2, reduction_factor=4, promote=False),
+    "asha_stopping_short": partial(ASHA, EPOCHS - 7, reduction_factor=2, promote=False),
+    "median": partial(MedianStopping, grace_period=1),
+    "patience": partial(Patience, reports=4),
+    "example": Halve,
 }
 
 
@@ -44,6 +53,7 @@ def check_decisions_fall_on_decision_steps(make: Make) -> None:
         for call in Study(seed, Journal(make)).run():
             if not isinstance(call.answer, Verdict):
                 continue
+            assert make().pauses or call.answer.decision is not Decision.PAUSE
             since = range(before.get(call.trial, 0) + 1, call.step + 1)
             if steps is not None and call.answer.decision is not Decision.CONTINUE:
                 assert steps.intersection(since), f"{call} since step {since.start}, but decides at {steps}"
@@ -65,11 +75,13 @@ class CountedScore(float):
 
 
 def check_a_decision_costs_the_same_after_thousands(make: Make) -> None:
-    scheduler, trials = make(), 3_000
+    scheduler, trials = make(), 10_000
     step = min(scheduler.decision_steps or {1})
     for i in range(trials):
         CountedScore.comparisons = 0
+        scheduler.on_start(f"trial{i}", params_of(f"trial{i}"))
         scheduler.on_report(f"trial{i}", step, CountedScore(i * 7 % trials))
+        scheduler.next_to_run(new_available=True)
         assert CountedScore.comparisons <= 64, f"comparisons for decision {i}"
 
 
@@ -87,17 +99,20 @@ def test_contract(name: str, check: Callable[[Make], None]) -> None:
     check(SCHEDULERS[name])
 
 
-def test_the_studies_hold_decisions_of_both_kinds() -> None:
-    calls = Study(0, Journal(SCHEDULERS["asha"])).run()
-    answers = [call.answer.decision for call in calls if isinstance(call.answer, Verdict)]
-    assert answers.count(Decision.STOP) > 3
-    assert answers.count(Decision.CONTINUE) > 30
+def test_the_studies_hold_decisions_of_all_kinds() -> None:
+    for name, other in {"asha": Decision.PAUSE, "asha_stopping": Decision.STOP}.items():
+        calls = Study(0, Journal(SCHEDULERS[name])).run()
+        answers = [call.answer.decision for call in calls if isinstance(call.answer, Verdict)]
+        assert answers.count(other) > 3
+        assert answers.count(Decision.CONTINUE) > 15
+        assert any(isinstance(call.answer, Resumption) for call in calls) is (other is Decision.PAUSE)
 
 
 class Pauses(NoScheduler):
     """Pauses each trial at its first report and lets them go on in that order; keeps the contract."""
 
     decision_steps = frozenset({1})
+    pauses = True
 
     def __init__(self) -> None:
         self.queue: list[str] = []
@@ -107,14 +122,14 @@ class Pauses(NoScheduler):
         if trial not in self.pausing:
             self.pausing[trial] = step
             self.queue.append(trial)
-        return Verdict(Decision.PAUSE) if self.pausing[trial] == step else GO_ON
+        return Verdict(Decision.PAUSE) if self.pausing[trial] == step and trial in self.queue else GO_ON
 
     def on_end(self, trial: str) -> None:
         if trial in self.queue:
             self.queue.remove(trial)
 
-    def next_to_run(self) -> str | None:
-        return self.queue.pop(0) if self.queue else None
+    def next_to_run(self, new_available: bool) -> Resumption | None:
+        return Resumption(self.queue.pop(0)) if self.queue else None
 
 
 @pytest.mark.parametrize("check", CHECKS)

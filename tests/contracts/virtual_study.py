@@ -8,8 +8,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
+from raytune_nn.search.scheduler import Decision, Resumption, Scheduler, Verdict
 
 Make = Callable[[], Scheduler]
 
@@ -21,10 +22,11 @@ SLOTS = 3  # trials that run at a time
 class Call:
     """One call of the scheduler with its answer, as a study's journal holds it."""
 
-    trial: str
+    method: str
+    trial: str = ""
     step: int = 0
     score: float = 0.0
-    answer: Verdict | str | None = None
+    answer: Verdict | Resumption | None = None
 
 
 class Journal:
@@ -35,35 +37,43 @@ class Journal:
         self.scheduler = make()
         self.calls: list[Call] = []
 
+    def start(self, trial: str) -> None:
+        self._restart_if_due()
+        self.scheduler.on_start(trial, params_of(trial))
+        self.calls.append(Call("start", trial))
+
     def report(self, trial: str, step: int, score: float) -> Verdict:
         self._restart_if_due()
         verdict = self.scheduler.on_report(trial, step, score)
-        self.calls.append(Call(trial, step, score, verdict))
+        self.calls.append(Call("report", trial, step, score, verdict))
         return verdict
 
     def end(self, trial: str) -> None:
         self._restart_if_due()
         self.scheduler.on_end(trial)
-        self.calls.append(Call(trial))
+        self.calls.append(Call("end", trial))
 
-    def next_to_run(self) -> str | None:
+    def next_to_run(self, new_available: bool) -> Resumption | None:
         self._restart_if_due()
-        trial = self.scheduler.next_to_run()
-        if trial is not None:
-            self.calls.append(Call(trial, answer=trial))
-        return trial
+        resumption = self.scheduler.next_to_run(new_available)
+        if resumption is not None:
+            self.calls.append(Call("resume new" if new_available else "resume", answer=resumption))
+        return resumption
 
     def _restart_if_due(self) -> None:
         if len(self.calls) != self.cut:
             return
         self.cut, self.scheduler = None, self.make()
         for call in self.calls:
-            if isinstance(call.answer, Verdict):
-                assert self.scheduler.on_report(call.trial, call.step, call.score) == call.answer
-            elif call.answer is None:
-                self.scheduler.on_end(call.trial)
-            else:
-                assert self.scheduler.next_to_run() == call.answer
+            match call.method:
+                case "start":
+                    self.scheduler.on_start(call.trial, params_of(call.trial))
+                case "report":
+                    assert self.scheduler.on_report(call.trial, call.step, call.score) == call.answer
+                case "end":
+                    self.scheduler.on_end(call.trial)
+                case _:
+                    assert self.scheduler.next_to_run(call.method == "resume new") == call.answer
 
 
 class Study:
@@ -91,18 +101,22 @@ class Study:
             elif verdict.decision is Decision.PAUSE:
                 self.running.remove(trial)
                 self.paused.add(trial)
+        for trial in sorted(self.paused):
+            self.journal.end(trial)
         return self.journal.calls
 
     def _fill_slots(self) -> bool:
         while len(self.running) < SLOTS:
-            trial = self.journal.next_to_run()
-            if trial is not None:
-                self.paused.remove(trial)  # KeyError: it named a trial that is not paused
+            resumption = self.journal.next_to_run(new_available=bool(self.waiting))
+            if resumption is not None:
+                self.paused.remove(resumption.trial)  # KeyError: it named a trial that is not paused
+                assert resumption.source is None or self.reported[resumption.source], "a source without checkpoint"
+                self.running.append(resumption.trial)
             elif self.waiting:
-                trial = self.waiting.pop(0)
+                self.running.append(self.waiting.pop(0))
+                self.journal.start(self.running[-1])
             else:
                 break
-            self.running.append(trial)
         return bool(self.running)
 
     def _report(self, trial: str, step: int) -> Verdict:
@@ -112,10 +126,15 @@ class Study:
             scheduler = self.journal.scheduler
             assert scheduler.on_report(trial, step, 2.0) == verdict
             for older in self.reported[trial] if verdict.decision is Decision.CONTINUE else ():
-                assert scheduler.on_report(trial, older, -2.0).decision is not Decision.STOP
+                assert scheduler.on_report(trial, older, -2.0).decision is Decision.CONTINUE
         self.reported[trial].append(step)
         return verdict
 
     def _score(self, trial: str, step: int) -> float:
         # From a generator of its own, so that a repeat or an earlier stop does not change the other scores.
         return round(random.Random(f"{self.seed}/{trial}/{step}").random(), 1)
+
+
+def params_of(trial: str) -> dict[str, Any]:
+    """What a trial tries."""
+    return {"optimizer.lr": random.Random(trial).uniform(1e-4, 1e-1)}

@@ -1,7 +1,9 @@
-"""ASHA against decisions worked out by hand."""
+"""ASHA's rungs, arguments and brackets; without promotion, its decisions against those worked out by hand."""
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from raytune_nn.search.asha import ASHA
 from raytune_nn.search.scheduler import Decision, Verdict
 
 CONTINUE, STOP = Decision.CONTINUE, Decision.STOP
+StoppingASHA = partial(ASHA, promote=False)
 
 
 def decisions_at(asha: ASHA, step: int, scores: list[float]) -> list[Decision]:
@@ -49,17 +52,17 @@ def test_the_best_third_goes_on() -> None:
     scores = [0.5, 0.4, 0.3, 0.6, 0.5, 0.55, 0.7, 0.6, 0.58]
     # best:   -    -    .5   .6   .6   .55   .6   .6   .6   the score to reach, the result itself included
     expected = [CONTINUE, CONTINUE, STOP, CONTINUE, STOP, CONTINUE, CONTINUE, CONTINUE, STOP]
-    assert decisions_at(ASHA(9), 1, scores) == expected
+    assert decisions_at(StoppingASHA(9), 1, scores) == expected
 
 
 def test_the_reason_names_the_score_to_reach() -> None:
-    asha = ASHA(9)
+    asha = StoppingASHA(9)
     decisions_at(asha, 1, [0.9, 0.8, 0.1, 0.2, 0.3])
     assert asha.on_report("sixth", 1, 0.7).reason == "stopped at rung 1: 0.7 < 0.8"
 
 
 def test_the_best_quarter_goes_on_after_a_grace_period() -> None:
-    asha = ASHA(50, grace_period=2, reduction_factor=4)
+    asha = StoppingASHA(50, grace_period=2, reduction_factor=4)
     assert decisions_at(asha, 1, [0.1, 0.2, 0.3, 0.0, -1.0]) == [CONTINUE] * 5
     assert decisions_at(asha, 2, [3.0, 2.0, 1.0, 2.5, 4.0, 3.5, 3.9, 3.9]) == [
         *[CONTINUE] * 3,  # fewer than four
@@ -69,7 +72,7 @@ def test_the_best_quarter_goes_on_after_a_grace_period() -> None:
 
 
 def test_each_rung_compares_its_own_results_only() -> None:
-    asha = ASHA(27)
+    asha = StoppingASHA(27)
     assert decisions_at(asha, 1, [0.9, 0.8, 0.7]) == [CONTINUE, CONTINUE, STOP]
     assert asha.on_report("1-0", 3, 0.1).decision is CONTINUE
     assert asha.on_report("1-1", 3, 0.2).decision is CONTINUE
@@ -78,13 +81,13 @@ def test_each_rung_compares_its_own_results_only() -> None:
 
 
 def test_ties_share_the_better_rank() -> None:
-    assert decisions_at(ASHA(9), 1, [0.5] * 7) == [CONTINUE] * 7
+    assert decisions_at(StoppingASHA(9), 1, [0.5] * 7) == [CONTINUE] * 7
     # Six results, two go on: 0.4 stands behind three that tie for first.
-    assert decisions_at(ASHA(9), 1, [0.5, 0.5, 0.5, 0.3, 0.3, 0.4]) == [*[CONTINUE] * 3, *[STOP] * 3]
+    assert decisions_at(StoppingASHA(9), 1, [0.5, 0.5, 0.5, 0.3, 0.3, 0.4]) == [*[CONTINUE] * 3, *[STOP] * 3]
 
 
 def test_nothing_is_decided_between_rungs_or_at_the_end() -> None:
-    asha = ASHA(9)
+    asha = StoppingASHA(9)
     for step, last in [(1, STOP), (3, STOP), (9, CONTINUE), (12, CONTINUE)]:
         assert decisions_at(asha, step, [0.9, 0.8, 0.7])[-1] is last
     asha.on_report("late", 3, 1.0)
@@ -92,7 +95,7 @@ def test_nothing_is_decided_between_rungs_or_at_the_end() -> None:
 
 
 def test_the_first_report_after_a_skipped_rung_counts_for_it() -> None:
-    asha = ASHA(27)
+    asha = StoppingASHA(27)
     decisions_at(asha, 1, [0.9, 0.8])
     assert asha.on_report("skips", 2, 0.7) == Verdict(STOP, "stopped at rung 1: 0.7 < 0.9")
     assert asha.on_report("passes", 2, 1.0).decision is CONTINUE
@@ -100,7 +103,7 @@ def test_the_first_report_after_a_skipped_rung_counts_for_it() -> None:
 
 
 def test_a_report_that_skips_several_rungs_is_judged_from_the_lowest() -> None:
-    asha = ASHA(27)
+    asha = StoppingASHA(27)
     decisions_at(asha, 1, [0.3, 0.2])
     decisions_at(asha, 3, [0.5, 0.6])  # both enter rung 1 as well
     assert asha.on_report("low", 5, 0.1).reason == "stopped at rung 1: 0.1 < 0.6"
@@ -110,7 +113,7 @@ def test_a_report_that_skips_several_rungs_is_judged_from_the_lowest() -> None:
 
 
 def test_a_stopped_trial_is_answered_the_same_again_and_counted_once() -> None:
-    asha = ASHA(9)
+    asha = StoppingASHA(9)
     decisions_at(asha, 1, [0.9, 0.8])
     first = asha.on_report("c", 1, 0.7)
     assert [asha.on_report("c", 1, score) for score in (0.7, 5.0)] == [first, first]
@@ -120,7 +123,7 @@ def test_a_stopped_trial_is_answered_the_same_again_and_counted_once() -> None:
 
 
 def test_a_restarted_trial_does_not_enter_a_rung_twice() -> None:
-    asha = ASHA(9)
+    asha = StoppingASHA(9)
     asha.on_report("a", 1, 0.5)
     asha.on_report("a", 2, 0.5)
     asha.on_end("a")
@@ -139,6 +142,8 @@ def test_a_restarted_trial_does_not_enter_a_rung_twice() -> None:
         ({"grace_period": 10}, "grace_period must not exceed max_epochs", "search.scheduler.grace_period=1"),
         ({"reduction_factor": 1}, "reduction_factor must be", "search.scheduler.reduction_factor=3"),
         ({"reduction_factor": "3"}, "reduction_factor must be", "search.scheduler.reduction_factor=3"),
+        ({"brackets": 0}, "brackets must be an integer", "search.scheduler.brackets=1"),
+        ({"brackets": 4}, "brackets must not outnumber its rungs", "search.scheduler.brackets=3"),
     ],
 )
 def test_bad_arguments_are_refused_with_the_override_that_mends_them(
@@ -152,5 +157,38 @@ def test_bad_arguments_are_refused_with_the_override_that_mends_them(
 
 
 def test_the_plan_names_the_rungs_that_decide() -> None:
-    assert ASHA(9).describe() == "ASHA: of 9 epochs, goes on at 1, 3 if in the best 1/3 there"
+    assert ASHA(9).describe() == "ASHA: of 9 epochs, pauses at 1, 3 until in the best 1/3 there"
+    assert ASHA(9, brackets=2).describe().endswith("there; 2 brackets")
+    assert StoppingASHA(9).describe() == "ASHA: of 9 epochs, goes on at 1, 3 if in the best 1/3 there"
     assert "nothing is stopped" in ASHA(1).describe()
+
+
+def test_only_promotion_pauses() -> None:
+    assert ASHA(9).pauses
+    assert not StoppingASHA(9).pauses
+
+
+@pytest.mark.parametrize("brackets", [1, 2, 5])
+def test_brackets_share_the_trials_as_hyperband_does(brackets: int) -> None:
+    sizes = {1: 81, 3: 34, 9: 15, 27: 8, None: 5}  # by first rung: Li et al. 2018, with R = 81
+    shares = dict(list(sizes.items())[:brackets])
+    asha = ASHA(81, brackets=brackets)
+    first_pauses: list[int | None] = []
+    for i in range(2 * sum(shares.values())):
+        asha.on_start(f"{i}", {})
+        # Worse and worse: nobody is in the best third where it pauses.
+        verdicts = ((step, asha.on_report(f"{i}", step, -float(i))) for step in (1, 3, 9, 27, 81))
+        first_pauses.append(next((step for step, verdict in verdicts if verdict.decision is Decision.PAUSE), None))
+    assert Counter(first_pauses) == {step: 2 * size for step, size in shares.items()}
+    assert Counter(first_pauses[: len(first_pauses) // 2]) == shares
+
+
+def test_brackets_compare_their_own_trials_only() -> None:
+    asha = StoppingASHA(9, brackets=2)  # sizes 9 and 5: the first, third, fifth, … trials begin in the first one
+    bracket = [0, 1, 0, 0, 1, 0]
+    for i, first_rung in enumerate(bracket):
+        asha.on_start(f"{i}", {})
+        verdict = asha.on_report(f"{i}", 1, 1.0 if first_rung else -i)
+        assert verdict.decision is (STOP if i in (3, 5) else CONTINUE), f"{i}"
+    assert asha.on_report("1", 3, -9.0).decision is CONTINUE
+    assert asha.on_report("4", 3, -9.5).decision is CONTINUE

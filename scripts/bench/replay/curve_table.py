@@ -1,4 +1,4 @@
-"""Tables of real learning curves: every configuration's score after each epoch, in the two formats of ../shared/curves."""
+"""Tables of real learning curves: each configuration's score after each epoch, in two file formats."""
 
 from __future__ import annotations
 
@@ -46,22 +46,28 @@ class Table:
         return frozenset(good)
 
 
-def load_tables(folder: Path) -> list[Table]:
+def load_tables(folder: Path, untrained: int = 1) -> list[Table]:
     """The tables under a folder, by name.
 
-    ``*.json.gz`` (or unpacked) is a list of ``{hp, valid: {loss}}``, a point an epoch: minus the validation loss is the
-    score. ``*.jsonl`` has a line ``{<hyperparameters>, epochs, learning_curve: [{top_1}]}`` a configuration.
+    ``*.json.gz`` (or unpacked) is TaskSet's: a list of ``{hp, valid: {loss}}``. Minus the validation loss is the score.
+    The first point was taken before training: in all tasks its spread is the same for the smallest learning rates and
+    for those that diverge at once. So it is no epoch, and 51 points are 50 epochs. ``*.jsonl`` has a line
+    ``{<hyperparameters>, epochs, learning_curve: [{top_1}]}`` a configuration, a point an epoch.
+
+    Args:
+        folder: Where to look, at any depth.
+        untrained: TaskSet's points before training.
     """
     files = sorted(path for path in folder.rglob("*") if ".json" in path.suffixes or ".jsonl" in path.suffixes)
-    return [Table(path.name.split(".")[0], _curves(path)) for path in files]
+    return [Table(path.name.split(".")[0], _curves(path, untrained)) for path in files]
 
 
-def _curves(path: Path) -> list[Curve]:
+def _curves(path: Path, untrained: int) -> list[Curve]:
     packed = path.read_bytes()
     text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode()
     if ".jsonl" in path.suffixes:
         return [_by_line(json.loads(line)) for line in text.splitlines()]
-    return [_curve(entry["hp"], [-loss for loss in entry["valid"]["loss"]]) for entry in json.loads(text)]
+    return [_curve(entry["hp"], [-loss for loss in entry["valid"]["loss"][untrained:]]) for entry in json.loads(text)]
 
 
 def _by_line(entry: dict[str, Any]) -> Curve:

@@ -13,6 +13,11 @@ from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import GO_ON, Decision, Verdict
 
 STOP = Verdict(Decision.STOP)
+NO_CONTROLLER: Any = None  # the scheduler looks at none
+
+
+def _stub(trial: str) -> Any:
+    return SimpleNamespace(trial_id=trial)
 
 
 class RayASHA(NoScheduler):
@@ -25,15 +30,15 @@ class RayASHA(NoScheduler):
         self.last: dict[str, dict[str, Any]] = {}
 
     def on_start(self, trial: str, params: dict[str, Any]) -> None:
-        self.scheduler.on_trial_add(None, SimpleNamespace(trial_id=trial))
+        self.scheduler.on_trial_add(NO_CONTROLLER, _stub(trial))
 
     def on_report(self, trial: str, step: int, score: float) -> Verdict:
         self.last[trial] = {"training_iteration": step, "score": score}
-        action = self.scheduler.on_trial_result(None, SimpleNamespace(trial_id=trial), self.last[trial])
+        action = self.scheduler.on_trial_result(NO_CONTROLLER, _stub(trial), self.last[trial])
         return STOP if action == TrialScheduler.STOP else GO_ON
 
     def on_end(self, trial: str) -> None:
-        self.scheduler.on_trial_complete(None, SimpleNamespace(trial_id=trial), self.last.pop(trial, {}))
+        self.scheduler.on_trial_complete(NO_CONTROLLER, _stub(trial), self.last.pop(trial, {}))
 
 
 class OptunaHalving(NoScheduler):
