@@ -84,14 +84,16 @@ class OptunaSearcher(Searcher):
 
     def suggest(self, number: int) -> Params | None:
         """What the sampler proposes."""
+        if not self.asks_ahead:
+            self._tell_ended()
+            trial, params = self._new_trial(self._sampler_for(str(number)))
+            self._asked_for(params, trial)
+            return params
         if not self._ahead:
             self._tell_ended()
-        params = self._next.result() if self._next else self._ask(self._sampler_for(str(number)))
-        self._tell_ended()
-        self._ahead = self.asks_ahead
-        self._next = None
-        if self._ahead:
-            self._next = self._thread.submit(self._ask, self._sampler_for(str(number + 1)))
+        params = self._next.result() if self._next else self._imagine(self._sampler_for(str(number)))
+        self._hand_out(number, params)
+        self._next = self._thread.submit(self._imagine, self._sampler_for(str(number + 1)))
         return params
 
     def replay(self, number: int, params: Params) -> None:
@@ -101,9 +103,7 @@ class OptunaSearcher(Searcher):
             return
         if not self._ahead:
             self._tell_ended()
-        self._asked_for(params, self._new_trial(RandomSampler(seed=0), params)[0])
-        self._tell_ended()
-        self._ahead = True
+        self._hand_out(number, params)
 
     def on_report(self, trial: str, step: int, score: float) -> None:
         """Keep it for the trial's end."""
@@ -114,10 +114,18 @@ class OptunaSearcher(Searcher):
         scores = (score,) if isinstance(score, int | float) else score
         self._ended.append(Ended(params, scores, state, self._reports.pop(trial, {})))
 
-    def _ask(self, sampler: BaseSampler) -> Params:
+    def _imagine(self, sampler: BaseSampler) -> Params:
+        """What the sampler proposes, without a trace in the study: it may never be handed out."""
         trial, params = self._new_trial(sampler)
-        self._asked_for(params, trial)
+        self._study.tell(trial, state=TrialState.FAIL)
         return params
+
+    def _hand_out(self, number: int, params: Params) -> None:
+        """A running trial that a resumed study makes in the same way; then what has ended meanwhile."""
+        sampler = RandomSampler(seed=self._seed_of(f"inactive {number}"))
+        self._asked_for(params, self._new_trial(sampler, params)[0])
+        self._tell_ended()
+        self._ahead = True
 
     def _sampler_for(self, what: str) -> BaseSampler:
         with warnings.catch_warnings():  # not to be used in a second thread, so no sampler is made there
@@ -135,6 +143,7 @@ class OptunaSearcher(Searcher):
             fixed = {self._names[path, domains[path]]: drawn_for(domains[path], wanted[path]) for path in wanted}
             self._study.enqueue_trial(fixed)
         trial = self._study.ask()
+        _ = trial.relative_params  # where a sampler may note what the trial is to it: needed where nothing is open too
         if self.whole:
             for (_, domain), name in self._names.items():
                 suggest(trial, name, domain)

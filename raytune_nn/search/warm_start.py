@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
+from omegaconf import OmegaConf
 
-from raytune_nn.config.compose import type_config
-from raytune_nn.config.objective import Objective, read_objective
+from raytune_nn.config.objective import Objective
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.leaf import written
@@ -72,9 +72,8 @@ def _differences(theirs: Space, ours: Space) -> Iterator[str]:
 
 
 def _check_objective(other: StudyFolder, objective: Objective) -> None:
-    stored = type_config(yaml.safe_load(other.config.read_text(encoding="utf-8"))).settings.objective
-    theirs = read_objective(stored)
-    if (theirs.metric, theirs.maximise) != (objective.metric, objective.maximise):
+    stored = OmegaConf.load(other.config).objective
+    if (stored.metric, stored.mode) != (objective.metric, "max" if objective.maximise else "min"):
         raise ConfigError(
             f"search.warm_start must be a study with the same objective, and {other.name} is not",
             f"{stored.metric}, {stored.mode}",

@@ -8,14 +8,20 @@ from typing import Any
 import optuna
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from space_strategies import choices, decimals, lograndints, moderately, quniforms, randints, rngs, scalars
-from space_strategies import _ordered as ordered
 
 from raytune_nn.space import Choice, Domain, LogRandInt, LogUniform, QUniform, RandInt, Uniform, parse_space
 from raytune_nn.space.to_optuna import distribution_of, drawn_for, parameter_names, suggest, value_of
 
-some_domain = ordered(Uniform, decimals) | quniforms(decimals) | randints | lograndints | choices(scalars)
+some_domain = (
+    st.tuples(decimals, decimals).map(lambda pair: Uniform(*sorted(pair)))
+    | quniforms(decimals)
+    | randints
+    | lograndints
+    | choices(scalars)
+)
 
 
 @pytest.mark.parametrize(
