@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import wave
 import zipfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from raytune_nn.store.journal import Journal
 
 ROWS, CLASSES = 96, 3
 WORDS = ("apple", "river", "stone")
@@ -48,6 +51,36 @@ def write_all(folder: Path) -> None:
     (folder / "my_conf/model").mkdir(parents=True)
     (folder / "my_conf/model/mine.yaml").write_text("_target_: mine.Mine\n")
     (folder / "mine.py").write_text(OWN_MODEL)
+    _population_study(folder / "studies/pbt")
+
+
+def _population_study(folder: Path) -> None:
+    """A study of PBT with one trial, whose learning rate changed at epoch 3."""
+    first = {
+        "model.net.depth": 2,
+        "model.net.width": 64,
+        "model.net.dropout": 0.1,
+        "model.net.activation": "relu",
+        "optimizer.lr": 0.01,
+        "data.batch_size": 64,
+    }
+    config = {
+        "objective": {"metric": "val_acc", "mode": "max", "take": "best"},
+        "search": {"scheduler": {"_target_": "raytune_nn.search.pbt.PBT", "perturb": None}},
+    }
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text(json.dumps(config))
+    journal = Journal(folder / "journal")
+    journal.append("suggested", trial="0", params=first)
+    journal.append("started", trial="0")
+    report = {"trial": "0", "step": 3, "seconds": 1.0, "metrics": {"val_acc": 0.5}}
+    journal.append("reported", **report, epoch=3, saved=True)
+    journal.append("decided", trial="0", epoch=3, decision="pause", reason="")
+    journal.append("resumed", trial="0", source="0", params=first | {"optimizer.lr": 0.012}, new=False)
+    journal.append("started", trial="0", epoch=3)
+    journal.append("reported", **(report | {"metrics": {"val_acc": 0.6}}), epoch=6)
+    journal.append("ended", trial="0", state="complete", reason="")
+    journal.close()
 
 
 def _images(classes: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.uint8]:

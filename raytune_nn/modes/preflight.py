@@ -10,6 +10,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ from raytune_nn.config.objective import Objective, read_objective
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.none import NoScheduler
+from raytune_nn.search.pairing import check_pairing
 from raytune_nn.search.points import PointsFirst, read_points
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
@@ -36,7 +38,7 @@ from raytune_nn.study.budget import check_budget
 from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
-from raytune_nn.trial.instantiate import instantiate
+from raytune_nn.trial.instantiate import instantiate, locate
 from raytune_nn.trial.targets import TargetCheck, check_place
 from raytune_nn.trial.weights import check_weights
 
@@ -73,8 +75,8 @@ def preflight(composed: Composed) -> Checked:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
     _check_epochs(settings)
     check_weights(settings.model_weights)
-    searcher_node, scheduler = _search(composed)
     space, branches = _space(composed) if settings.search else (Space(), {})
+    searcher_node, scheduler = _search(composed, space, objective)
     check_folds(objective, composed.config, branches, space, scheduler, settings.budget.max_epochs)
     _check_workers(composed.config, space)
     capacity = plan_capacity(settings.cluster, settings.resources)
@@ -102,7 +104,7 @@ def preflight(composed: Composed) -> Checked:
     return Checked(plan, folder, exists, capacity, check)
 
 
-def _search(composed: Composed) -> tuple[Mapping[str, Any], Scheduler]:
+def _search(composed: Composed, space: Space, objective: Objective) -> tuple[Mapping[str, Any], Scheduler]:
     """The searcher's node and the scheduler, which checks its own arguments; without a search, those of one trial."""
     search = composed.settings.search
     if search is None:
@@ -110,7 +112,11 @@ def _search(composed: Composed) -> tuple[Mapping[str, Any], Scheduler]:
     tree = {"search": {"searcher": search.searcher, "scheduler": search.scheduler}}
     for place in ("search.searcher", "search.scheduler"):
         check_place(tree, place, composed.settings.security.allow_targets)
-    return search.searcher, instantiate(search.scheduler)
+    taken = signature(locate(search.scheduler["_target_"])).parameters  # most schedulers need not know the space
+    extras = {"space": space, "seed": composed.settings.seed}
+    scheduler = instantiate(search.scheduler, **{name: value for name, value in extras.items() if name in taken})
+    check_pairing(scheduler, locate(search.searcher["_target_"]), objective)
+    return search.searcher, scheduler
 
 
 def _searcher(settings: Config, node: Mapping[str, Any], space: Space, objective: Objective) -> Searcher:

@@ -16,9 +16,14 @@ from raytune_nn.search.asha import ASHA
 from raytune_nn.search.median import MedianStopping
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.patience import Patience
+from raytune_nn.search.pb2 import PB2
+from raytune_nn.search.pbt import PBT
 from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Verdict
+from raytune_nn.space.domains import LogUniform
+from raytune_nn.space.space import Space
 
 SEEDS = range(12)
+SPACE = Space({"optimizer.lr": LogUniform(1e-4, 1e-1)})  # what params_of draws
 
 SCHEDULERS: dict[str, Make] = {
     "none": NoScheduler,
@@ -30,6 +35,9 @@ SCHEDULERS: dict[str, Make] = {
     "asha_stopping_short": partial(ASHA, EPOCHS - 7, reduction_factor=2, promote=False),
     "median": partial(MedianStopping, grace_period=1),
     "patience": partial(Patience, reports=4),
+    "pbt": partial(PBT, 15, EPOCHS, interval=4, space=SPACE),
+    "pbt_tournament": partial(PBT, 15, EPOCHS - 7, burn_in=5, exploit="tournament", space=SPACE, seed=1),
+    "pb2": partial(PB2, 15, EPOCHS, interval=5, space=SPACE),
     "example": Halve,
 }
 
@@ -50,7 +58,10 @@ def check_decisions_fall_on_decision_steps(make: Make) -> None:
     steps = make().decision_steps
     for seed in SEEDS:
         before: dict[str, int] = {}
+        saved: dict[str, int] = {}
         for call in Study(seed, Journal(make)).run():
+            if isinstance(call.answer, Resumption) and call.answer.source is not None:
+                before[call.answer.trial] = saved[call.answer.trial] = saved[call.answer.source]
             if not isinstance(call.answer, Verdict):
                 continue
             assert make().pauses or call.answer.decision is not Decision.PAUSE
@@ -58,6 +69,8 @@ def check_decisions_fall_on_decision_steps(make: Make) -> None:
             if steps is not None and call.answer.decision is not Decision.CONTINUE:
                 assert steps.intersection(since), f"{call} since step {since.start}, but decides at {steps}"
             before[call.trial] = call.step
+            if call.answer.decision is Decision.PAUSE:
+                saved[call.trial] = call.step
 
 
 class CountedScore(float):
@@ -106,6 +119,18 @@ def test_the_studies_hold_decisions_of_all_kinds() -> None:
         assert answers.count(other) > 3
         assert answers.count(Decision.CONTINUE) > 15
         assert any(isinstance(call.answer, Resumption) for call in calls) is (other is Decision.PAUSE)
+
+
+@pytest.mark.parametrize("name", ["pbt", "pbt_tournament", "pb2"])
+def test_the_studies_hold_copies_with_parameters_of_their_own(name: str) -> None:
+    answers = [call.answer for call in Study(0, Journal(SCHEDULERS[name])).run()]
+    resumed = [answer for answer in answers if isinstance(answer, Resumption)]
+    copies = [resumption for resumption in resumed if resumption.source is not None]
+    assert len(copies) > 3
+    assert len(copies) < len(resumed)
+    for copy in copies:
+        assert copy.params is not None
+        assert SPACE.contains(copy.params)
 
 
 class Pauses(NoScheduler):

@@ -89,6 +89,7 @@ class Study:
         self.every = {trial: self.rng.choice([1, 1, 2, 3]) for trial in self.waiting}
         self.last = {trial: self.rng.choice([EPOCHS] * 3 + [5]) for trial in self.waiting}
         self.reported: dict[str, list[int]] = {trial: [] for trial in self.waiting}
+        self.saved: dict[str, list[int]] = {}  # the reports before the latest checkpoint
 
     def run(self) -> list[Call]:
         while self._fill_slots():
@@ -101,6 +102,7 @@ class Study:
             elif verdict.decision is Decision.PAUSE:
                 self.running.remove(trial)
                 self.paused.add(trial)
+                self.saved[trial] = list(self.reported[trial])
         for trial in sorted(self.paused):
             self.journal.end(trial)
         return self.journal.calls
@@ -110,7 +112,9 @@ class Study:
             resumption = self.journal.next_to_run(new_available=bool(self.waiting))
             if resumption is not None:
                 self.paused.remove(resumption.trial)  # KeyError: it named a trial that is not paused
-                assert resumption.source is None or self.reported[resumption.source], "a source without checkpoint"
+                if resumption.source is not None:  # KeyError: it has no checkpoint
+                    self.saved[resumption.trial] = self.saved[resumption.source]
+                    self.reported[resumption.trial] = list(self.saved[resumption.source])
                 self.running.append(resumption.trial)
             elif self.waiting:
                 self.running.append(self.waiting.pop(0))

@@ -1,0 +1,196 @@
+"""PBT, population-based training: bad members go on from copies of good ones, with parameters a little changed.
+
+Jaderberg et al. 2017, "Population Based Training of Neural Networks", Algorithm 1 and section 4. All trials are one
+population. Each pauses every few epochs. When its turn comes to go on, it is compared with the others (exploit): if it
+is bad, it takes over weights and parameters of a good one, and some of them are perturbed (explore).
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from raytune_nn.errors import ConfigError
+from raytune_nn.search.perturbable import perturbed_paths
+from raytune_nn.search.perturbation import explored
+from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, Verdict
+from raytune_nn.space.base import Domain
+from raytune_nn.space.space import Space
+
+NOTHING = Space()
+
+
+@dataclass
+class Member:
+    """What is known of one trial. Its checkpoint is what it, or a copy of it, goes on from."""
+
+    params: dict[str, Any]
+    step: int = 0  # epochs at its last report
+    saved: int = 0  # epochs in its latest checkpoint
+    score: float | None = None  # of that checkpoint; None: there is none, or the member is given up
+    turns: int = 0  # how often it has gone on
+    verdict: Verdict = GO_ON
+    runs: bool = True
+
+
+class PBT(Scheduler):
+    """Pauses every member at each multiple of ``interval``, and lets the one with the fewest epochs go on first.
+
+    Scores are those of the members' latest checkpoints, at the moment when a slot is free for the one that goes on;
+    nobody waits for others that still train. Only once there are no new members to begin does anybody go on. A copy
+    takes over everything: weights, epochs, score and parameters, then those in ``perturb`` are changed. Nobody copies
+    a member whose checkpoint is not better than its own. A member that ends before its last decision (it failed or
+    diverged) gives its place up: it is compared no more, and nobody copies it.
+
+    Args:
+        population: Members; all trials of the study.
+        max_epochs: Epochs of a whole training.
+        interval: Epochs between two decisions about a member.
+        burn_in: Epochs before the first decision.
+        quantile: Truncation: a member among the worst this share copies one among the best this share; at least one.
+        exploit: ``truncation``, or ``tournament``: each is compared with one other, drawn at random.
+        resample: The probability that a perturbed parameter is drawn anew instead.
+        perturb: The paths to perturb; None: all that ``perturbed_paths`` finds.
+        space: What the study searches.
+        seed: Of all draws.
+
+    Raises:
+        ConfigError: An argument breaks its rule, or ``perturb`` does.
+    """
+
+    def __init__(
+        self,
+        population: int,
+        max_epochs: int,
+        interval: int = 3,
+        burn_in: int = 0,
+        quantile: float = 0.25,
+        exploit: str = "truncation",
+        resample: float = 0.25,
+        perturb: Sequence[str] | None = None,
+        space: Space = NOTHING,
+        seed: int = 0,
+    ) -> None:
+        _require_integer("interval", interval, 1, max_epochs)
+        _require_integer("burn_in", burn_in, 0, max_epochs)
+        if population < 2:
+            raise ConfigError("a population must have at least 2 members", population, "budget.num_trials=16")
+        _require_share("quantile", quantile, "0 < quantile <= 0.5", lambda share: 0 < share <= 0.5)
+        _require_share("resample", resample, "0 <= resample <= 1", lambda share: 0 <= share <= 1)
+        if exploit not in ("truncation", "tournament"):
+            rule = "search.scheduler.exploit must be truncation or tournament"
+            raise ConfigError(rule, exploit, "search.scheduler.exploit=truncation")
+        self._population, self._interval, self._seed = population, interval, seed
+        self._quantile, self._resample = Fraction(repr(float(quantile))), resample
+        self._exploit: Callable[[str, random.Random], str | None] = (
+            self._truncation if exploit == "truncation" else self._tournament
+        )
+        self._space, self._perturb = space, perturbed_paths(space, perturb)
+        self._steps = [step for step in range(interval, max_epochs, interval) if step >= burn_in]
+        self._members: dict[str, Member] = {}
+        self._waiting: dict[str, None] = {}  # paused, in the order of their arrival
+
+    @property
+    def decision_steps(self) -> frozenset[int]:
+        """The multiples of the interval from ``burn_in`` on, below max_epochs."""
+        return frozenset(self._steps)
+
+    @property
+    def pauses(self) -> bool:
+        """At every decision step."""
+        return True
+
+    def on_start(self, trial: str, params: dict[str, Any]) -> None:
+        """One more member."""
+        self._members[trial] = Member(params)
+
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        """Pause at the first report at a decision step, or after it; keep the score of that checkpoint."""
+        member = self._members[trial]
+        if step <= member.step:  # a repeated report
+            return member.verdict if step == member.step else GO_ON
+        passed = bisect_right(self._steps, step) > bisect_right(self._steps, member.step)
+        member.step = step
+        if passed:
+            member.saved, member.score, member.runs = step, score, False
+            member.verdict = Verdict(Decision.PAUSE, f"paused at epoch {step}: {score:.6g}")
+            self._waiting[trial] = None
+        return member.verdict
+
+    def on_end(self, trial: str) -> None:
+        """Give a member up that ends before its last decision; what has come further may still be copied."""
+        self._waiting.pop(trial, None)
+        if trial in self._members:
+            member = self._members[trial]
+            member.runs = False
+            if not self._steps or member.saved < self._steps[-1]:
+                member.score = None
+
+    def next_to_run(self, new_available: bool) -> Resumption | None:
+        """The paused member with the fewest epochs, as it is or as a changed copy of a better one."""
+        if new_available or not self._waiting:
+            return None
+        trial = min(self._waiting, key=lambda waiting: self._members[waiting].saved)
+        del self._waiting[trial]
+        member = self._members[trial]
+        rng = random.Random(f"{self._seed}/{trial}/{member.turns}")
+        member.turns += 1
+        member.verdict, member.runs = GO_ON, True
+        source = self._exploit(trial, rng)
+        if source is None:
+            return Resumption(trial)
+        copied = self._members[source]
+        member.params = self._explore(trial, copied, rng)
+        member.step = member.saved = copied.saved
+        member.score = copied.score
+        return Resumption(trial, source, member.params)
+
+    def describe(self) -> str:
+        """One line for the plan."""
+        if not self._steps:
+            return "PBT: no decision before the last epoch, so nothing is perturbed"
+        does = f"from epoch {self._steps[0]} on, every {self._interval}, perturbs {', '.join(sorted(self._perturb))}"
+        return f"{type(self).__name__}: {self._population} members; {does}"
+
+    def _explore(self, trial: str, source: Member, rng: random.Random) -> dict[str, Any]:
+        return explored(source.params, self._perturbed_domains(source.params), self._resample, rng)
+
+    def _perturbed_domains(self, params: dict[str, Any]) -> dict[str, Domain]:
+        return {path: domain for path, domain in self._space.active(params).items() if path in self._perturb}
+
+    def _truncation(self, trial: str, rng: random.Random) -> str | None:
+        scores = self._scores()
+        ranked = sorted(scores, key=scores.__getitem__)
+        size = max(1, math.floor(self._quantile * len(ranked)))
+        if trial not in ranked[:size]:
+            return None
+        better = [source for source in ranked[-size:] if scores[source] > scores[trial]]
+        return rng.choice(better) if better else None
+
+    def _tournament(self, trial: str, rng: random.Random) -> str | None:
+        scores = self._scores()
+        others = [other for other in scores if other != trial]
+        other = rng.choice(others) if others else trial
+        return other if scores[other] > scores[trial] else None
+
+    def _scores(self) -> dict[str, float]:
+        return {trial: member.score for trial, member in self._members.items() if member.score is not None}
+
+
+def _require_integer(name: str, value: object, least: int, most: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ConfigError(
+            f"search.scheduler.{name} must be an integer from {least} to max_epochs",
+            f"{name}={value!r}, max_epochs={most}",
+            f"search.scheduler.{name}={least}",
+        )
+
+
+def _require_share(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not holds(value):
+        raise ConfigError(f"{rule} must hold", f"{name}={value!r}", f"search.scheduler.{name}=0.25")
