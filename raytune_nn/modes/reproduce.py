@@ -26,7 +26,8 @@ def reproduce(composed: Composed) -> None:
     """Repeats ``study.trial``, or the best, in this process; the study itself is not touched.
 
     Raises:
-        ConfigError: There is no such study or trial, or the trial failed before its first report.
+        ConfigError: There is no such study or trial, the trial failed before its first report, or it went on from
+            another trial's state or with other parameters, which no training from the beginning can repeat.
         NotReproducedError: A metric differs; the message names the first.
     """
     folder, record = open_existing(composed)
@@ -68,14 +69,25 @@ def _chosen(composed: Composed, record: StudyRecord) -> TrialRecord:
 
 
 def _reports(folder: StudyFolder, trial: TrialRecord) -> list[Metrics]:
-    """The metrics of the trial's last attempt, report by report."""
-    reports: list[Metrics] = []
+    """The metrics of the trial's last attempt, report by report; with those before a state from which it went on."""
+    reports: list[tuple[int, Metrics]] = []
+    mixed = ""
     for event in read_journal(folder.journal):
-        if event.get("trial") == trial.id and event["type"] == "started":
-            reports = []
-        elif event.get("trial") == trial.id and event["type"] == "reported":
-            reports.append(event["metrics"])
-    return reports
+        if event.get("trial") != trial.id:
+            continue
+        if event["type"] == "started":
+            begins = event.get("epoch", 0)
+            reports = [(epoch, metrics) for epoch, metrics in reports if epoch <= begins]
+            mixed = mixed if begins else ""
+        elif event["type"] == "reported":
+            reports.append((event["epoch"], event["metrics"]))
+        elif event["type"] == "resumed" and event["source"] is not None:
+            mixed = f"trial {trial.id} took over the weights of trial {event['source']}"
+        elif event["type"] == "resumed" and event["params"] is not None:
+            mixed = f"trial {trial.id} went on with other parameters"
+    if mixed:
+        raise ConfigError("study.trial must be a trial with weights and parameters of its own", mixed, "study.trial=…")
+    return [metrics for _, metrics in reports]
 
 
 def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, count: int) -> list[Metrics]:

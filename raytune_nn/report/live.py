@@ -15,7 +15,7 @@ from rich.text import Text
 from raytune_nn.config.schema import Config
 from raytune_nn.report.tables import format_result, format_value, rank
 from raytune_nn.store.journal import Event
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import ENDED, StudyRecord, TrialRecord
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0  # between plain lines, but for a new best
@@ -71,7 +71,8 @@ class LiveView:
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)
-        if event["type"] == "ended" and self._live is None and self._settings.verbose:
+        pauses = event["type"] == "decided" and event["decision"] == "pause"
+        if (event["type"] == "ended" or pauses) and self._live is None and self._settings.verbose:
             self._line(record)
         self.refresh()
 
@@ -82,7 +83,7 @@ class LiveView:
 
     def _opened(self, torn: int, record: StudyRecord) -> None:
         """What earlier drivers left: their best trials, and lines of the journal that they did not finish."""
-        self._best = [trial for trial in rank(record) if record.may_win(trial)][:SHOWN_BEST]
+        self._best = [trial for trial in rank(record) if self._leads(trial, record)][:SHOWN_BEST]
         if torn and self._settings.verbose:
             lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
             self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
@@ -94,21 +95,26 @@ class LiveView:
         """Keeps the running and the best few by hand: no look at all trials per event."""
         if kind == "started":
             self._running[trial.id] = trial
-        elif kind in ("ended", "retried"):
+        elif kind in ("ended", "retried") or trial.state == "paused":
             self._running.pop(trial.id, None)
-            if record.may_win(trial):
-                score = record.final_score
-                self._best = sorted([*self._best, trial], key=lambda t: -(score(t) or 0.0))[:SHOWN_BEST]
+            others = [other for other in self._best if other is not trial]
+            leading = [other for other in (*others, trial) if self._leads(other, record)]
+            self._best = sorted(leading, key=lambda t: -record.objective.score(t.value or 0.0))[:SHOWN_BEST]
+
+    def _leads(self, trial: TrialRecord, record: StudyRecord) -> bool:
+        """Whether a trial may be among the best shown: one that paused counts, and goes on to do so when it runs."""
+        if trial.ended:
+            return record.may_win(trial)
+        return trial.saves > 0 and trial.value is not None and record.has_all_folds(trial)
 
     def _line(self, record: StudyRecord) -> None:
         """One line for a new best, and one every few seconds."""
-        best = record.best
+        best = self._best[0] if self._best else None
         new_best = best is not None and best.id != self._best_id
         if not new_best and time.monotonic() - self._shown < LINE_SECONDS:
             return
         self._shown, self._best_id = time.monotonic(), best.id if best else None
-        done = sum(record.counts[state] for state in ("complete", "stopped", "diverged", "failed"))
-        text = f"{record.wall_seconds:7.1f} s  {done}/{self._num_trials} trials"
+        text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{self._num_trials} trials"
         if best is not None:
             text += f"  best {record.objective.metric} = {format_result(best, record)} (trial {best.id})"
         self._print(text)
@@ -137,11 +143,14 @@ class LiveView:
                 )
         if len(running) > SHOWN_RUNNING:
             table.add_row("", "", "", "", f"and {len(running) - SHOWN_RUNNING} more running")
-        ended = sum(record.counts[state] for state in ("complete", "stopped", "diverged", "failed"))
         part = sum(min(1.0, trial.epochs / self._epochs(record)) for trial in running)
         state = "searching" if self._num_trials > 1 else "training"
-        self._bar.update(self._task, completed=ended + part, description=state)
+        self._bar.update(self._task, completed=self._done(record) + part, description=state)
         return table
+
+    def _done(self, record: StudyRecord) -> int:
+        """Trials that ended or paused: most of these will not go on."""
+        return sum(record.counts[state] for state in (*ENDED, "paused"))
 
     def _epochs(self, record: StudyRecord) -> int:
         """Of a whole trial."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raytune_nn.config.objective import Objective
@@ -18,13 +18,24 @@ from raytune_nn.store.journal import Event
 ENDED = ("complete", "stopped", "diverged", "failed")
 
 
+@dataclass(frozen=True)
+class Saved:
+    """What was known of a trial when its state was last saved; it goes on from there."""
+
+    epochs: int
+    folds: int
+    value: float | None
+    value_epoch: int | None
+    metrics: dict[str, float]
+
+
 @dataclass
 class TrialRecord:
     """What is known of one trial."""
 
     id: str
     params: dict[str, Any]  # dotted path -> sampled value
-    state: str = "waiting"  # waiting, running, or one of ENDED
+    state: str = "waiting"  # waiting, running, paused, or one of ENDED
     epochs: int = 0
     folds: int = 0  # done, where the objective has folds: each is one report
     seconds: float = 0.0  # spent training, all attempts
@@ -32,8 +43,10 @@ class TrialRecord:
     value_epoch: int | None = None  # the epoch that reported it
     metrics: dict[str, float] = field(default_factory=dict)  # all metrics of that report
     checkpoint: str | None = None  # folder name under checkpoints/, once one was written
+    saves: int = 0  # states of its training that were written; the last is `saved`
+    saved: Saved | None = None
     retries: int = 0
-    reason: str = ""  # why it was stopped or failed; of a failure the traceback's last line
+    reason: str = ""  # why it paused, was stopped or failed; of a failure the traceback's last line
     error: str = ""  # traceback of a failure
     _earlier_seconds: float = 0.0  # of attempts before this one
 
@@ -41,6 +54,11 @@ class TrialRecord:
     def ended(self) -> bool:
         """Whether it will report no more."""
         return self.state in ENDED
+
+    @property
+    def just_saved(self) -> bool:
+        """Whether its state at the last report is on the disk."""
+        return self.saved is not None and self.saved.epochs == self.epochs
 
     @property
     def successful(self) -> bool:
@@ -116,7 +134,7 @@ class StudyRecord:
         self.status, self.reason = "running", ""
         self._earlier_wall, self._session_started = self.wall_seconds, event["time"]
         for trial in self.trials.values():
-            if not trial.ended:  # its driver died; it starts again
+            if not trial.ended and trial.state != "paused":  # its driver died; it is to be started again
                 self._move(trial, "waiting")
 
     def _suggested(self, event: Event) -> None:
@@ -128,8 +146,10 @@ class StudyRecord:
         trial = self.trials[event["trial"]]
         self._move(trial, "running")
         trial._earlier_seconds = trial.seconds
-        trial.value, trial.value_epoch, trial.metrics = None, None, {}
-        trial.epochs = trial.folds = 0
+        goes_on = event.get("epoch", 0) > 0
+        begin = trial.saved if goes_on and trial.saved is not None else Saved(0, 0, None, None, {})
+        trial.epochs, trial.folds = begin.epochs, begin.folds
+        trial.value, trial.value_epoch, trial.metrics = begin.value, begin.value_epoch, begin.metrics
 
     def _reported(self, event: Event) -> None:
         trial, metrics = self.trials[event["trial"]], event["metrics"]
@@ -140,13 +160,31 @@ class StudyRecord:
         self.busy_seconds += seconds - trial.seconds
         trial.seconds = seconds
         value = self.objective.value(metrics)
-        if value is None:
-            return
-        if self.objective.replaces(value, trial.value):
+        if value is not None and self.objective.replaces(value, trial.value):
             trial.value, trial.value_epoch, trial.metrics = value, event["epoch"], metrics
+        if event.get("saved"):
+            trial.saves += 1
+            trial.saved = Saved(trial.epochs, trial.folds, trial.value, trial.value_epoch, trial.metrics)
 
     def _checkpointed(self, event: Event) -> None:
         self.trials[event["trial"]].checkpoint = event["folder"]
+
+    def _decided(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        if event["decision"] == "pause":
+            trial.reason = event["reason"]
+            self._move(trial, "paused")
+
+    def _resumed(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        trial.reason = ""
+        if event["params"] is not None:
+            trial.params = event["params"]
+        source = self.trials[event["source"]].saved if event["source"] is not None else None
+        if source is not None and trial.saved is not None:
+            trial.saves += 1
+            trial.saved = replace(trial.saved, epochs=source.epochs)
+        self._move(trial, "waiting")
 
     def _retried(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
@@ -180,6 +218,8 @@ _HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {
     "started": StudyRecord._started,
     "reported": StudyRecord._reported,
     "checkpointed": StudyRecord._checkpointed,
+    "decided": StudyRecord._decided,
+    "resumed": StudyRecord._resumed,
     "retried": StudyRecord._retried,
     "ended": StudyRecord._ended,
     "closed": StudyRecord._closed,

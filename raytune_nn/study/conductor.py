@@ -7,16 +7,17 @@ everything that it decides follows from the events in its journal.
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
+from raytune_nn.store.checkpoints import States
 from raytune_nn.store.journal import Event, Journal
 from raytune_nn.store.record import StudyRecord, TrialRecord
 from raytune_nn.study.budget import Budget
+from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
@@ -27,6 +28,7 @@ class Conductor:
 
     Args:
         record: What the journal says so far; updated by each event.
+        states: Of trainings that can go on.
         num_trials: Trials to suggest in all, those in the record counted.
         max_retries: How often a failed trial is tried again.
         listener: Told each event after it is in the journal.
@@ -36,6 +38,7 @@ class Conductor:
         self,
         record: StudyRecord,
         journal: Journal,
+        states: States,
         searcher: Searcher,
         scheduler: Scheduler,
         budget: Budget,
@@ -45,45 +48,46 @@ class Conductor:
     ) -> None:
         self.record, self._journal = record, journal
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
-        self._num_trials, self._max_retries = num_trials, max_retries
+        self._max_retries = max_retries
         self._listener = listener
-        self._waiting = deque(trial.id for trial in record.trials.values() if not trial.ended)
-        self._exhausted = False  # the searcher has nothing more to suggest
+        self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
 
     def next_task(self) -> TrialTask | None:
-        """The next trial to run; None where there is none (at present, see ``finished``)."""
+        """The next piece of work; None where there is none (at present, see ``finished``).
+
+        First come trials that lost their slot, then paused ones that the scheduler wants to go on, then new ones.
+        """
         if self.ending:
             return None
-        trial = self._resumed() or self._suggest()
-        if trial is None:
-            return None
-        best = self.record.best
-        return TrialTask(trial.id, trial.params, best.value if best else None)
+        return self._dispatcher.next()
+
+    def is_current(self, task: TrialTask) -> bool:
+        """Whether a piece of work is not over yet; what is still heard of an earlier one does not count."""
+        return self._dispatcher.is_current(task)
 
     @property
     def finished(self) -> bool:
         """Whether no trial will come any more, not even a failed one again."""
-        if self.ending:
-            return True
-        handed_out = self.record.counts["waiting"] + self.record.counts["running"]
-        exhausted = self._exhausted or len(self.record.trials) >= self._num_trials
-        return exhausted and handed_out == 0
+        return bool(self.ending) or self._dispatcher.finished
 
     def started(self, trial: str, **where: Any) -> None:
-        """A slot begins to train this trial."""
-        self._write("started", trial=trial, **where)
+        """A slot begins with the piece of work on this trial."""
+        epoch = self._dispatcher.begins_at(trial)
+        self._write("started", trial=trial, **({"epoch": epoch} if epoch else {}), **where)
 
     def reported(self, trial: str, report: Mapping[str, Any]) -> bool:
         """Takes one report in; returns whether the trial goes on."""
         state = self.record.trials[trial]
-        if state.ended or self.ending:
+        if state.ended or state.state == "paused" or self.ending:
             return False  # what a trial still had on its way when it was stopped
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
-        self._write("reported", trial=trial, **{key: report[key] for key in ("epoch", "step", "seconds", "metrics")})
+        saved = {"saved": True} if report["saved"] else {}
+        content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
+        self._write("reported", trial=trial, **content, **saved)
         value = self.record.objective.value(report["metrics"])
         if value is None:
             self._missing_metric(state, report["metrics"])
@@ -96,11 +100,11 @@ class Conductor:
     def ended(self, trial: str, error: str = "") -> None:
         """The trial's training is over: it came to its end, was stopped, or failed with this traceback."""
         state = self.record.trials[trial]
-        if state.ended or self.ending:
+        if state.ended or state.state == "paused" or self.ending:
             return  # ``close`` says what becomes of trials that the study's end cut off
         if error and state.retries < self._max_retries:
             self._write("retried", trial=trial, error=error)
-            self._waiting.append(trial)
+            self._dispatcher.retry(trial)
         elif error:
             self._end(state, "failed", _last_line(error), error=error)
         elif state.epochs == 0:
@@ -108,10 +112,22 @@ class Conductor:
         else:
             self._end(state, "complete")
 
-    def stop(self, trial: TrialRecord, epoch: int, verdict: Verdict) -> None:
-        """Ends a trial by the scheduler's verdict."""
-        self._write("decided", trial=trial.id, epoch=epoch, decision=str(verdict.decision), reason=verdict.reason)
-        self._end(trial, "stopped", verdict.reason)
+    def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
+        """Stops or pauses a trial after its last report, as the scheduler has decided.
+
+        A trial whose training came to its own end at this report is not paused: it is complete.
+        """
+        pauses = verdict.decision is Decision.PAUSE
+        if pauses and not self._scheduler.pauses:
+            raise TypeError(f"{type(self._scheduler).__name__} paused trial {trial.id}, but its `pauses` is false")
+        if pauses and not trial.just_saved:
+            self._end(trial, "complete")
+            return
+        what = {"decision": str(verdict.decision), "reason": verdict.reason}
+        self._write("decided", trial=trial.id, epoch=trial.epochs, **what)
+        self._dispatcher.end(trial.id)
+        if not pauses:
+            self._end(trial, "stopped", verdict.reason)
 
     def tick(self) -> None:
         """Called often, also while nothing happens: spent hours, and what must reach the disk."""
@@ -135,31 +151,14 @@ class Conductor:
             status = "interrupted"
         else:
             for trial in self.record.trials.values():
-                if not trial.ended:
+                if trial.state == "paused":
+                    self._end(trial, "stopped", trial.reason)
+                elif not trial.ended:
                     cut_off = self.ending or trial.value is not None
                     self._end(trial, "stopped" if cut_off else "failed", self.ending or "never came to its end")
             status = "complete" if self.record.best is not None else "failed"
         self._write("closed", status=status, reason=self.ending)
         self._journal.sync(force=True)
-
-    def _resumed(self) -> TrialRecord | None:
-        """The next trial that waits to begin anew, after a failure or the end of its driver."""
-        while self._waiting:
-            trial = self.record.trials[self._waiting.popleft()]
-            if not trial.ended:
-                return trial
-        return None
-
-    def _suggest(self) -> TrialRecord | None:
-        number = len(self.record.trials)
-        if self._exhausted or number >= self._num_trials:
-            return None
-        params = self._searcher.suggest(number)
-        if params is None:
-            self._exhausted = True
-            return None
-        self._write("suggested", trial=str(number), params=params)
-        return self.record.trials[str(number)]
 
     def _decide(self, trial: TrialRecord, epoch: int, value: float) -> bool:
         target = self._budget.reaches_target(value) if self.record.has_all_folds(trial) else ""
@@ -167,17 +166,20 @@ class Conductor:
             self.ending = target
             self._end(trial, "stopped", target)
             return False
-        verdict = self._scheduler.on_report(trial.id, epoch, self.record.objective.score(value))
+        score = self.record.objective.score(value)
+        self._searcher.on_report(trial.id, epoch, score)
+        verdict = self._scheduler.on_report(trial.id, epoch, score)
         if verdict.decision is Decision.CONTINUE:
             self.tick()  # a single training has nobody else to look at the clock
             return not self.ending
-        self.stop(trial, epoch, verdict)
+        self.carry_out(trial, verdict)
         return False
 
     def _end(self, trial: TrialRecord, state: str, reason: str = "", **more: Any) -> None:
         self._write("ended", trial=trial.id, state=state, reason=reason, **more)
+        self._dispatcher.end(trial.id)
         self._scheduler.on_end(trial.id)
-        self._searcher.on_end(trial.id, trial.params, self.record.final_score(trial))
+        self._searcher.on_end(trial.id, trial.params, self.record.final_score(trial), state)
 
     def _missing_metric(self, trial: TrialRecord, metrics: Mapping[str, float]) -> None:
         """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""

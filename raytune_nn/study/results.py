@@ -33,7 +33,7 @@ def write_results(folder: StudyFolder, record: StudyRecord) -> None:
 def summary(record: StudyRecord) -> dict[str, Any]:
     """The study in a few numbers (``summary.json``)."""
     best = record.best
-    states = ("complete", "stopped", "diverged", "failed")
+    states = ("complete", "stopped", "diverged", "failed", "paused")
     return {
         "name": record.study.get("name"),
         "status": record.status,
@@ -96,7 +96,8 @@ def _cell(value: object) -> str:
 
 def _shown_state(trial: TrialRecord, record: StudyRecord) -> str:
     """A trial that waits or runs in a study that does neither was interrupted."""
-    return trial.state if trial.ended or record.status == "running" else "interrupted"
+    known = trial.ended or trial.state == "paused" or record.status == "running"
+    return trial.state if known else "interrupted"
 
 
 def _write_best(folder: StudyFolder, record: StudyRecord) -> None:

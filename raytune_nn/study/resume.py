@@ -10,7 +10,7 @@ import yaml
 
 from raytune_nn.config.schema import Config, Resume
 from raytune_nn.errors import ConfigError, StudyMismatchError
-from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
+from raytune_nn.search.scheduler import GO_ON, Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
@@ -108,19 +108,31 @@ def replay(
     """Tells searcher and scheduler what happened, so that they go on as if never interrupted.
 
     Returns:
-        The verdicts on trials that were to be stopped when the driver died, and were not.
+        The verdicts on trials that were to be stopped or paused when the driver died, and were not.
     """
     pending: dict[str, Verdict] = {}
     for event in events:
-        if event["type"] == "reported":
-            score = record.score(event["metrics"])
-            if score is not None:
-                verdict = scheduler.on_report(event["trial"], event["epoch"], score)
-                if verdict.decision is Decision.STOP:
-                    pending[event["trial"]] = verdict
-        elif event["type"] == "ended":
-            trial = record.trials[event["trial"]]
-            scheduler.on_end(trial.id)
-            searcher.on_end(trial.id, trial.params, record.final_score(trial))
-            pending.pop(trial.id, None)
-    return pending
+        id, kind = event.get("trial", ""), event["type"]
+        if kind == "suggested":
+            searcher.replay(int(id), event["params"])
+            scheduler.on_start(id, event["params"])
+        elif kind == "reported":
+            pending[id] = _tell(event, record, searcher, scheduler)
+        elif kind == "decided" and event["decision"] == "pause":  # a stop is carried out by what follows it
+            pending.pop(id, None)
+        elif kind == "resumed":
+            scheduler.next_to_run(event["new"])
+        elif kind == "ended":
+            trial = record.trials[id]
+            scheduler.on_end(id)
+            searcher.on_end(id, trial.params, record.final_score(trial), trial.state)
+            pending.pop(id, None)
+    return {id: verdict for id, verdict in pending.items() if verdict.decision is not Decision.CONTINUE}
+
+
+def _tell(event: Event, record: StudyRecord, searcher: Searcher, scheduler: Scheduler) -> Verdict:
+    score = record.score(event["metrics"])
+    if score is None:
+        return GO_ON
+    searcher.on_report(event["trial"], event["epoch"], score)
+    return scheduler.on_report(event["trial"], event["epoch"], score)

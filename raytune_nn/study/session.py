@@ -14,7 +14,7 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.space import Space
-from raytune_nn.store.checkpoints import Retention
+from raytune_nn.store.checkpoints import Retention, States
 from raytune_nn.store.folder import StudyFolder, write_json, write_yaml
 from raytune_nn.store.journal import Event, Journal, read_journal, torn_lines
 from raytune_nn.store.lease import Lease
@@ -46,7 +46,9 @@ class StudyPlan:
         """What the slots need to know."""
         steps = self.scheduler.decision_steps
         waits_at = None if steps is None else tuple(sorted(steps))
-        return StudyContext(self.config, self.branches, self.objective, str(folder.path), waits_at)
+        return StudyContext(
+            self.config, self.branches, self.objective, str(folder.path), waits_at, self.scheduler.pauses
+        )
 
 
 @contextmanager
@@ -78,9 +80,9 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         try:
             listener(_write_opened(plan, folder, record, journal), record)
             keeper = _Keeper(folder, record, listener)
-            conductor = _conductor(plan, record, journal, keeper)
+            conductor = _conductor(plan, record, journal, States(folder.checkpoints), keeper)
             for id, verdict in pending.items():
-                conductor.stop(record.trials[id], record.trials[id].epochs, verdict)
+                conductor.carry_out(record.trials[id], verdict)
             try:
                 yield conductor
             except ConfigError:
@@ -98,11 +100,12 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             folder.remove(made)
 
 
-def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, listener: Listener) -> Conductor:
+def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: States, listener: Listener) -> Conductor:
     settings = plan.settings
     return Conductor(
         record,
         journal,
+        states,
         plan.searcher,
         plan.scheduler,
         Budget(settings.budget, plan.objective, settings.resources.gpus),
@@ -127,7 +130,7 @@ def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, jou
 
 
 class _Keeper:
-    """Hears every event: drops checkpoints that lost, refreshes the summary, and passes the event on."""
+    """Hears every event: drops checkpoints that nobody needs, refreshes the summary, and passes the event on."""
 
     def __init__(self, folder: StudyFolder, record: StudyRecord, listener: Listener) -> None:
         self._folder, self._listener = folder, listener
@@ -137,6 +140,10 @@ class _Keeper:
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["type"] == "ended":
             self._retention.trial_ended(record.trials[event["trial"]], record)
+        elif event.get("saved"):
+            self._retention.state_saved(record.trials[event["trial"]])
+        elif event["type"] == "closed" and event["status"] != "interrupted":
+            self._retention.study_ended()
         if time.monotonic() - self._written > SUMMARY_SECONDS:
             write_json(self._folder.summary, summary(record))
             self._written = time.monotonic()

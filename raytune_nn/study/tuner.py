@@ -1,4 +1,7 @@
-"""The one adapter between a study and Ray Tune: Tune runs trials in actors, the conductor decides."""
+"""The one adapter between a study and Ray Tune: Tune runs trials in actors, the conductor decides.
+
+To Tune, a piece of work is a trial: one that pauses ends, and goes on as another, in whatever actor is free.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ class _Feed(_OfDriver, Searcher):
     def __init__(self, conductor: Conductor) -> None:
         super().__init__(conductor)
         self._unstarted: deque[TrialTask] = deque()
-        self._given_back: set[str] = set()
+        self._given_back: set[int] = set()
 
     def suggest(self, trial_id: str) -> Any:
         again = self._unstarted and not self._conductor.ending
@@ -106,9 +109,9 @@ class _Feed(_OfDriver, Searcher):
     def take_back(self, task: TrialTask) -> bool:
         """Hands a task out again whose process died before the trial began; once, since the trial may be the cause."""
         began = self._conductor.record.trials[task.id].state == "running"
-        if began or task.id in self._given_back:
+        if began or task.piece in self._given_back:
             return False
-        self._given_back.add(task.id)
+        self._given_back.add(task.piece)
         self._unstarted.append(task)
         return True
 
@@ -133,6 +136,8 @@ class _Verdicts(_OfDriver, TrialScheduler):
             self._refuse(ConfigError(*result["refused"]))
             return TrialScheduler.STOP
         self._any_began = True
+        if not self._conductor.is_current(trial.config["task"]):
+            return TrialScheduler.STOP
         id = trial.config["task"].id
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
@@ -148,6 +153,8 @@ class _Verdicts(_OfDriver, TrialScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """The process of the trial is gone: its own exceptions arrive as results."""
         task = trial.config["task"]
+        if not self._conductor.is_current(task):
+            return
         if self._feed.take_back(task):
             return
         lost = _what_was_lost(trial)

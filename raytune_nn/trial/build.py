@@ -34,6 +34,7 @@ def build_trial(
     config: Mapping[str, Any],
     callbacks: Sequence[Callback] = (),
     begins: Callable[[str], None] = lambda part: None,
+    first: Sequence[Callback] = (),
     **trainer_extras: Any,
 ) -> Built:
     """Builds data, model and trainer, in this order: the model may ask the data for its sizes.
@@ -42,6 +43,7 @@ def build_trial(
         config: A trial's configuration: the sampled values are in it, interpolations are not resolved.
         callbacks: Ours, which run after the configured ones.
         begins: Told the configuration's part that is built next.
+        first: Ours, which run before the configured ones.
         trainer_extras: Keywords of the Trainer that are not the user's to set (logger, …).
 
     Raises:
@@ -62,7 +64,7 @@ def build_trial(
     begins("callbacks")
     chosen = [instantiate(node) for node in resolved["callbacks"].values() if node is not None]
     begins("trainer")
-    trainer = instantiate(resolved["trainer"], **trainer_extras, callbacks=[*chosen, *callbacks])
+    trainer = instantiate(resolved["trainer"], **trainer_extras, callbacks=[*first, *chosen, *callbacks])
     return Built(model, data, trainer, resolved)
 
 

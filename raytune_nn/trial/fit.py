@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +13,13 @@ from raytune_nn.config.objective import Objective
 from raytune_nn.space.merge import merge_params
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
-from raytune_nn.trial.folds import Send, run_folds
+from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
+from raytune_nn.trial.training_state import TrainingState
 
 
 def run_trial(
@@ -33,7 +33,7 @@ def run_trial(
 
     Args:
         study: What all trials share.
-        task: This trial's sampled values.
+        task: This trial's sampled values, and where it begins.
         isolation: Restored first, so that earlier trials of this process cannot be felt.
         send: Takes each report and answers whether to go on.
         stopped: Whether to stop now; asked between the reports of a trial with folds, which are far apart.
@@ -45,22 +45,26 @@ def run_trial(
     seed = int(setting(config, "seed"))
     isolation.restore(seed)
     folder = Path(study.folder)
-    shutil.rmtree(folder / "tb" / task.id, ignore_errors=True)  # an earlier attempt's points
-    logger = TrialLogger(folder / "tb" / task.id, task.id, task.params, study.objective.metric)
-    tracker = _Tracker(study.objective, send, logger)
-    kept = folder / "checkpoints" / task.id
+    run = folder / "tb" / task.id
+    logger = TrialLogger(run, task.id, task.params, study.objective.metric, task.saves if task.epoch else None)
+    tracker = _Tracker(study.objective, send, logger, task.value)
+    checkpoints = folder / "checkpoints"
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, best_value: float | None) -> tuple[int, int]:
         isolation.restore(seed)
         logger.continue_steps()
-        return _train(config, study.objective.of_fold, send, logger, draft, best_value)
+        objective = study.objective.of_fold
+        return _train(config, objective, Reporter(send, objective), logger, draft, best_value)
 
     failed = True
     try:
         if study.objective.folds is None:
-            _train(config, study.objective, tracker, logger, kept, task.best_value)
+            reporter = Reporter(tracker, study.objective, study.waits if study.pauses else None, task.epoch)
+            state = TrainingState(checkpoints, task, logger, reporter) if study.pauses else None
+            _train(config, study.objective, reporter, logger, checkpoints / task.id, task.best_value, state)
         else:
-            run_folds(study.objective, config, task.best_value, kept, train_fold, tracker, stopped)
+            states = FoldStates(checkpoints, study, task, logger)
+            run_folds(study.objective, config, task.best_value, states, train_fold, tracker, stopped)
         failed = tracker.value is None or not math.isfinite(tracker.value)
     finally:
         logger.close(tracker.value, failed)
@@ -69,25 +73,27 @@ def run_trial(
 def _train(
     config: dict[str, Any],
     objective: Objective,
-    send: Send,
+    reporter: Reporter,
     logger: TrialLogger,
     kept: Path,
     best_value: float | None,
+    state: TrainingState | None = None,
 ) -> tuple[int, int]:
-    """One training of a configuration; returns the epochs and the optimizer steps that it took."""
+    """One training of a configuration, or what follows a saved state; returns its epochs and optimizer steps so far."""
     verbose = int(setting(config, "verbose"))
     quieten(verbose)
-    reporter = Reporter(send, objective)
     built = build_trial(
         config,
         logger=logger,
         callbacks=[reporter],
+        first=[] if state is None else [state],
         enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none
         enable_progress_bar=False,
         enable_model_summary=verbose > 1,
     )
     reporter.checkpointer = Checkpointer(kept, _standalone(config, built.config), objective, best_value)
-    built.trainer.fit(built.model, datamodule=built.data)
+    path = None if state is None else state.path
+    built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
     return built.trainer.current_epoch, built.trainer.global_step
 
 
@@ -115,9 +121,9 @@ def quieten(verbose: int) -> None:
 class _Tracker:
     """Keeps the trial's value while reports pass through, for the last line of its TensorBoard run."""
 
-    def __init__(self, objective: Objective, send: Callable[[Report], bool], logger: TrialLogger) -> None:
+    def __init__(self, objective: Objective, send: Send, logger: TrialLogger, value: float | None) -> None:
         self._objective, self._send, self._logger = objective, send, logger
-        self.value: float | None = None
+        self.value = value
 
     def __call__(self, report: Report) -> bool:
         value = self._objective.value(report.metrics)

@@ -7,15 +7,22 @@ single training with ``data.folds=k data.fold=i``, and what differs between fold
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from raytune_nn.config.objective import Objective
-from raytune_nn.trial.task import Report
+from raytune_nn.store.checkpoints import state_path
+from raytune_nn.trial.task import Report, StudyContext, TrialTask
+from raytune_nn.trial.tensorboard import TrialLogger
+from raytune_nn.trial.training_state import write_state
 
 Send = Callable[[Report], bool]
 # Trains (configuration, answers to its reports, folder for its model, value that a model worth keeping beats) and
@@ -27,19 +34,20 @@ def run_folds(
     objective: Objective,
     config: dict[str, Any],
     best_value: float | None,
-    folder: Path,
+    states: FoldStates,
     train: Train,
     send: Send,
     stopped: Callable[[], bool],
 ) -> None:
-    """Trains fold after fold, until the last, a value that is not finite, or the answer to stop.
+    """Trains fold after fold, until the last, a value that is not finite, or the answer to stop or pause.
 
-    The model that stays in ``folder`` is that of the fold with the best value. No trial can beat ``best_value`` in the
-    mean without a fold that does, so where no fold does, none is written.
+    The model that stays in the trial's folder is that of the fold with the best value. No trial can beat ``best_value``
+    in the mean without a fold that does, so where no fold does, none is written.
 
     Args:
         config: The trial's configuration; each fold's ``data`` gets its ``folds`` and ``fold``.
         best_value: The study's best value when the trial began.
+        states: What the trial goes on from, and where it says how far it came.
         train: Trains one fold.
         send: Takes the report after each fold, and answers whether to go on.
         stopped: Asked after each validation inside a fold; a fold that is cut short is not reported.
@@ -48,29 +56,81 @@ def run_folds(
         ValueError: A fold ended without a validation.
     """
     started = time.monotonic()
-    epochs = steps = 0
-    done: list[Mapping[str, float]] = []
+    done = states.load(best_value)
+    folder = states.folder
     draft = folder.with_name(f".{folder.name}")
     try:
-        for number in range(objective.folds or 0):
+        for number in range(len(done.metrics), objective.folds or 0):
             fold = _Fold(objective.of_fold, stopped)
-            took = train(fold_config(config, objective.folds, number), fold, draft, best_value)
+            took = train(fold_config(config, objective.folds, number), fold, draft, done.best_value)
             if fold.cut_short:
                 return
             if fold.chosen is None:
                 raise ValueError(f"each fold must come to a validation, but fold {number} of {objective.folds} did not")
-            epochs, steps = epochs + took[0], steps + took[1]
-            done.append(fold.chosen.metrics)
+            done.epochs, done.steps = done.epochs + took[0], done.steps + took[1]
+            done.metrics.append(fold.chosen.metrics)
             checkpoint = None
             if fold.chosen.checkpoint is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                draft.rename(folder)
-                best_value, checkpoint = fold.value, folder.name
-            metrics = mean_metrics(done, objective)
-            if not send(Report(epochs, steps, time.monotonic() - started, metrics, checkpoint)) or fold.lost:
+                _replace_files(draft, folder)
+                done.best_value, checkpoint = fold.value, folder.name
+            saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done)
+            means, seconds = mean_metrics(done.metrics, objective), time.monotonic() - started
+            if not send(Report(done.epochs, done.steps, seconds, means, checkpoint, saved)) or fold.lost:
                 return
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+@dataclass
+class Done:
+    """How far a trial came."""
+
+    metrics: list[dict[str, float]]  # of each fold's report that counts
+    epochs: int
+    steps: int
+    best_value: float | None  # what the next fold must beat to be worth a model
+
+
+class FoldStates:
+    """What a trial with folds goes on from: the folds that it has done.
+
+    Args:
+        checkpoints: The study's folder of them.
+        logger: Gets a mark where a state is saved.
+    """
+
+    def __init__(self, checkpoints: Path, study: StudyContext, task: TrialTask, logger: TrialLogger) -> None:
+        self._checkpoints, self._study, self._task, self._logger = checkpoints, study, task, logger
+        self._number, self._last_epoch = task.saves, task.epoch
+
+    @property
+    def folder(self) -> Path:
+        """For the trial's model."""
+        return self._checkpoints / self._task.id
+
+    def load(self, best_value: float | None) -> Done:
+        """What was done before this piece of work."""
+        if not self._task.epoch:
+            return Done([], 0, 0, best_value)
+        path = state_path(self._checkpoints, self._task.id, self._number)
+        return Done(**torch.load(path, weights_only=True))
+
+    def save(self, done: Done) -> bool:
+        """Saves where the answer to the report may be to pause, and returns whether it did."""
+        waits = self._study.pauses and self._study.waits(self._last_epoch, done.epochs)
+        self._last_epoch = done.epochs
+        if waits:
+            self._number += 1
+            write_state(asdict(done), state_path(self._checkpoints, self._task.id, self._number))
+            self._logger.mark(self._number)
+        return waits
+
+
+def _replace_files(draft: Path, folder: Path) -> None:
+    """Puts a model's files in the place of another's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in draft.iterdir():
+        os.replace(path, folder / path.name)
 
 
 def fold_config(config: Mapping[str, Any], folds: int | None, fold: int) -> dict[str, Any]:

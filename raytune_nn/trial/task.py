@@ -17,15 +17,28 @@ class StudyContext:
     objective: Objective
     folder: str  # absolute path of the study folder
     waits_at: tuple[int, ...] | None  # epochs whose report a trial waits for the answer to, ascending; None: all
+    pauses: bool = False  # whether the answer may be to pause: a trial then saves its state before such a report
+
+    def waits(self, earlier: int, epoch: int) -> bool:
+        """Whether a trial waits for the answer to a report; it is decided late where a module skips the epoch wanted.
+
+        Args:
+            earlier: Epoch of the trial's report before; 0 where there is none.
+        """
+        return self.waits_at is None or any(earlier < step <= epoch for step in self.waits_at)
 
 
 @dataclass(frozen=True)
 class TrialTask:
-    """One trial to run."""
+    """One piece of work: a trial from its beginning, or from the state in which it paused or was last saved."""
 
     id: str
     params: dict[str, Any]  # dotted path -> sampled value
-    best_value: float | None  # best of the study so far; a trial that never beats it writes no checkpoint
+    best_value: float | None  # what a report must beat to be worth a model: the best of the study, and of the trial
+    value: float | None = None  # of the reports before
+    epoch: int = 0  # of the state that it begins with; 0: from the beginning
+    saves: int = 0  # states of this trial so far, whether it begins with the last or not
+    piece: int = 0  # tells the pieces of a trial apart
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,7 @@ class Report:
 
     epoch: int  # epochs trained, from 1
     step: int  # optimizer steps taken
-    seconds: float  # since the trial began
+    seconds: float  # since this piece of work began
     metrics: dict[str, float]
     checkpoint: str | None = None  # folder under checkpoints/, where one was written for this report
+    saved: bool = False  # whether the state of the training at exactly this report is on the disk

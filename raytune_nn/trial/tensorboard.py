@@ -10,10 +10,13 @@ from typing import Any
 from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers.logger import Logger
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from torch.utils.tensorboard import FileWriter, SummaryWriter
 from torch.utils.tensorboard.summary import hparams
+
+from raytune_nn.trial.event_files import cut_after
 
 
 class TrialLogger(Logger):
@@ -24,13 +27,21 @@ class TrialLogger(Logger):
         trial: The trial's id, shown as the run's name.
         params: Dotted path -> sampled value.
         objective: The metric that stands beside them in the HParams table.
+        after: Number of the training state with which the trial goes on: what was written after it is taken out. None:
+            it begins, and nothing of an earlier attempt stays.
     """
 
-    def __init__(self, folder: Path, trial: str, params: Mapping[str, Any], objective: str) -> None:
+    def __init__(
+        self, folder: Path, trial: str, params: Mapping[str, Any], objective: str, after: int | None = None
+    ) -> None:
         super().__init__()
         self._folder, self._trial, self._objective = folder, trial, f"final/{objective}"
+        self._marked = cut_after(folder, after)
         self._writer = _Writer(str(folder), flush_secs=3600)  # flushed at each report instead
         self._closed = False
+        if self._marked is not None:
+            self._writer.file.next_step = self._marked
+            return
         shown = {path: _shown(value) for path, value in params.items()}
         experiment, start, _ = hparams(shown, {self._objective: None})  # type: ignore[no-untyped-call]
         self._add(experiment)
@@ -73,6 +84,20 @@ class TrialLogger(Logger):
         """A training that follows in the same run counts its steps from 0; they are shown after those before it."""
         self._writer.file.first_step = self._writer.file.next_step
 
+    def go_on(self, step: int) -> None:
+        """The trial goes on from a state whose next step is this one, be it another trial's: no step comes twice."""
+        if self._marked is not None:
+            self._writer.file.first_step = max(0, self._marked - step)
+
+    def mark(self, number: int, step: int | None = None) -> None:
+        """Notes in the run that the trial's state of this number belongs here.
+
+        Args:
+            step: The next step; None: that after the last one written.
+        """
+        self._writer.file.mark(number, step)
+        self.flush()
+
     def flush(self) -> None:
         """Puts what was logged into the file."""
         self._writer.flush()
@@ -102,6 +127,10 @@ class _File(FileWriter):
             step = self.first_step + int(step)
             self.next_step = max(self.next_step, step + 1)
         super().add_event(event, step, walltime)
+
+    def mark(self, number: int, step: int | None) -> None:
+        log = SessionLog(status=SessionLog.CHECKPOINT, checkpoint_path=str(number))
+        super().add_event(Event(session_log=log), self.next_step if step is None else self.first_step + step)
 
 
 class _Writer(SummaryWriter):

@@ -85,7 +85,7 @@ class _Training(threading.Thread):
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._unanswered = False  # whether the training waits for an answer to what was collected
-        self._last_epoch = 0
+        self._last_epoch = task.epoch
         self._error = ""
 
     def run(self) -> None:
@@ -146,7 +146,6 @@ class _Training(threading.Thread):
         return self._stopping
 
     def _must_wait(self, epoch: int) -> bool:
-        """Whether the scheduler may end the trial here; it decides late where the module skips the epoch it wants."""
-        steps, earlier = self._study.waits_at, self._last_epoch
-        self._last_epoch = epoch
-        return steps is None or any(earlier < step <= epoch for step in steps)
+        """Whether the scheduler may stop or pause the trial here."""
+        earlier, self._last_epoch = self._last_epoch, epoch
+        return self._study.waits(earlier, epoch)

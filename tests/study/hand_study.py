@@ -11,6 +11,7 @@ from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.space import LogUniform
 from raytune_nn.space.space import Space
+from raytune_nn.store.checkpoints import States
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event, Journal, read_journal
 from raytune_nn.store.record import StudyRecord
@@ -79,7 +80,8 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     budget = Budget(plan.settings.budget, plan.objective, plan.settings.resources.gpus)
     retries = plan.settings.failures.max_retries
     listener = Heard() if heard is None else heard
-    return Conductor(record, journal, plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener)
+    states = States(folder.checkpoints)
+    return Conductor(record, journal, states, plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener)
 
 
 def start(conductor: Conductor) -> str:
@@ -105,7 +107,13 @@ def states(conductor: Conductor) -> list[str]:
     return [trial.state for trial in conductor.record.trials.values()]
 
 
-def report(epoch: int, value: float | None, checkpoint: str | None = None, seconds: float | None = None) -> Event:
+def report(
+    epoch: int,
+    value: float | None,
+    checkpoint: str | None = None,
+    seconds: float | None = None,
+    saved: bool = False,
+) -> Event:
     """What a slot sends; without a value the metric is not in it."""
     metrics = {"loss": 1.0, "val_loss": 2.0} if value is None else {"val_acc": value, "loss": 1.0}
     return {
@@ -114,4 +122,5 @@ def report(epoch: int, value: float | None, checkpoint: str | None = None, secon
         "seconds": float(epoch) if seconds is None else seconds,
         "metrics": metrics,
         "checkpoint": checkpoint,
+        "saved": saved,
     }

@@ -17,7 +17,8 @@ from hand_study import EPOCHS, OBJECTIVE, Heard, make_plan, report
 
 from raytune_nn.search.asha import ASHA
 from raytune_nn.search.none import NoScheduler
-from raytune_nn.search.scheduler import Scheduler
+from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, Verdict
+from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import ENDED, StudyRecord
@@ -25,7 +26,55 @@ from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.session import open_study
 from raytune_nn.trial.task import TrialTask
 
-SCHEDULERS: dict[str, Callable[[], Scheduler]] = {"none": NoScheduler, "asha": lambda: ASHA(EPOCHS)}
+
+class Copying(Scheduler):
+    """Pauses every trial at epochs 3 and 6; each goes on from the state of the one that was best there, with that one's
+    parameters changed, where it is not the best itself.
+    """
+
+    pauses = True
+    decision_steps = frozenset({3, 6})
+
+    def __init__(self) -> None:
+        self._params: dict[str, dict[str, Any]] = {}
+        self._scores: dict[int, dict[str, float]] = {3: {}, 6: {}}
+        self._paused: list[tuple[str, int]] = []
+
+    def on_start(self, trial: str, params: dict[str, Any]) -> None:
+        self._params[trial] = params
+
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+        if trial in self._scores.get(step, [trial]):
+            waits = (trial, step) in self._paused
+            return Verdict(Decision.PAUSE, "to copy") if waits else GO_ON
+        self._scores[step][trial] = score
+        self._paused.append((trial, step))
+        return Verdict(Decision.PAUSE, "to copy")
+
+    def on_end(self, trial: str) -> None:
+        self._paused = [pair for pair in self._paused if pair[0] != trial]
+
+    def next_to_run(self, new_available: bool) -> Resumption | None:
+        if not self._paused or (new_available and len(self._paused) < 3):
+            return None
+        trial, step = self._paused.pop(0)
+        scores = self._scores[step]
+        best = max(scores, key=lambda other: scores[other])
+        if scores[best] == scores[trial]:
+            return Resumption(trial)
+        self._params[trial] = {"optimizer.lr": self._params[best]["optimizer.lr"] * 1.25}
+        return Resumption(trial, best, self._params[trial])
+
+    def describe(self) -> str:
+        return "copies"
+
+
+SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
+    "none": NoScheduler,
+    "promoting": lambda: ASHA(EPOCHS),
+    "copying": Copying,
+    "stopping": lambda: ASHA(EPOCHS, promote=False),
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +119,7 @@ class Slots:
         self.conductor, self.folder, self.heard = conductor, folder, heard
         self.seed, self.slots, self.rng = seed, slots, random.Random(seed)
         self.running: dict[str, int] = {}  # id -> epochs reported
+        self.saves: dict[str, int] = {}
         self.best_values: dict[str, float | None] = {}
         self.calls: list[Call] = []
 
@@ -97,7 +147,11 @@ class Slots:
         assert task.id not in self.running
         self.calls.append(Call("started", task.id, len(self.heard)))
         self.conductor.started(task.id)
-        self.running[task.id], self.best_values[task.id] = 0, task.best_value
+        self.running[task.id], self.best_values[task.id] = task.epoch, task.best_value
+        self.saves[task.id] = task.saves
+        if task.epoch:
+            state = state_path(self.folder.checkpoints, task.id, task.saves).read_text()
+            assert state.split()[1] == str(task.epoch)
 
     def advance(self, trial: str) -> None:
         """The next thing that happens in this trial."""
@@ -117,12 +171,25 @@ class Slots:
 
     def report(self, trial: str, epoch: int, value: float) -> bool:
         call = Call("reported", trial, len(self.heard), epoch, value)
-        answer = self.conductor.reported(trial, report(epoch, value, self.checkpoint(trial, epoch, value)))
+        saved = self.save(trial, epoch) if math.isfinite(value) else False
+        checkpoint = self.checkpoint(trial, epoch, value)
+        answer = self.conductor.reported(trial, report(epoch, value, checkpoint, saved=saved))
         self.calls.append(replace(call, answer=answer))
         self.running[trial] = epoch
         if not answer:
             del self.running[trial]
         return answer
+
+    def save(self, trial: str, epoch: int) -> bool:
+        """As ``trial/training_state.py`` does it."""
+        scheduler = self.conductor._scheduler
+        if not scheduler.pauses or epoch not in (scheduler.decision_steps or ()):
+            return False
+        self.saves[trial] += 1
+        path = state_path(self.folder.checkpoints, trial, self.saves[trial])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{trial} {epoch}")
+        return True
 
     def checkpoint(self, trial: str, epoch: int, value: float) -> str | None:
         """As ``trial/checkpoint.py`` does it."""
@@ -159,7 +226,7 @@ def check_journal(events: list[Event], num_trials: int, max_retries: int) -> Non
     for event in events:
         trial, kind = event.get("trial", ""), event["type"]
         if kind == "opened":
-            states = {id: state if state in ENDED else "waiting" for id, state in states.items()}
+            states = {id: "waiting" if state == "running" else state for id, state in states.items()}
         elif kind == "suggested":
             assert trial == str(len(states))
             states[trial] = "waiting"
@@ -172,6 +239,12 @@ def check_journal(events: list[Event], num_trials: int, max_retries: int) -> Non
             assert states[trial] == "running"
             states[trial] = "waiting"
             retries[trial] += 1
+        elif kind == "decided" and event["decision"] == "pause":
+            assert states[trial] in ("running", "waiting"), "or its driver died before this"
+            states[trial] = "paused"
+        elif kind == "resumed":
+            assert states[trial] == "paused"
+            states[trial] = "waiting"
         elif kind == "ended":
             assert states[trial] not in ENDED
             states[trial] = event["state"]

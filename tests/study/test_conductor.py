@@ -24,13 +24,13 @@ class Told(Searcher):
 
     def __init__(self, suggestions: int) -> None:
         self.suggestions = suggestions
-        self.ends: list[tuple[str, Any, float | None]] = []
+        self.ends: list[tuple[str, Any, object, str]] = []
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         return {"n": number} if number < self.suggestions else None
 
-    def on_end(self, trial: str, params: dict[str, Any], score: float | None) -> None:
-        self.ends.append((trial, params, score))
+    def on_end(self, trial: str, params: dict[str, Any], score: object, state: str) -> None:
+        self.ends.append((trial, params, score, state))
 
 
 @pytest.fixture
@@ -82,7 +82,11 @@ def test_what_the_searcher_is_told(folder: StudyFolder) -> None:
     train(conductor, 0.7, 0.5)
     train(conductor, 0.7, math.nan)
     train(conductor, 0.7, error="ValueError")
-    assert searcher.ends == [("0", {"n": 0}, -0.5), ("1", {"n": 1}, None), ("2", {"n": 2}, None)]
+    assert searcher.ends == [
+        ("0", {"n": 0}, -0.5, "complete"),
+        ("1", {"n": 1}, None, "diverged"),
+        ("2", {"n": 2}, None, "failed"),
+    ]
 
 
 def test_a_failed_trial_is_handed_out_again_under_its_id(folder: StudyFolder) -> None:
@@ -183,7 +187,7 @@ def test_reports_after_the_end_are_ignored(folder: StudyFolder) -> None:
 
 def test_the_scheduler_stops_a_trial_and_says_why(folder: StudyFolder) -> None:
     heard = Heard()
-    conductor = conduct(folder, make_plan(ASHA(9)), heard)
+    conductor = conduct(folder, make_plan(ASHA(9, promote=False)), heard)
     trials = [start(conductor) for _ in range(3)]
     answers = [
         conductor.reported(trial, report(1, value)) for trial, value in zip(trials, (0.9, 0.8, 0.7), strict=True)
@@ -197,7 +201,7 @@ def test_the_scheduler_stops_a_trial_and_says_why(folder: StudyFolder) -> None:
 
 
 def test_the_scheduler_hears_scores_not_values(folder: StudyFolder) -> None:
-    conductor = conduct(folder, make_plan(ASHA(9), Objective("val_acc", False, Take.best)))
+    conductor = conduct(folder, make_plan(ASHA(9, promote=False), Objective("val_acc", False, Take.best)))
     trials = [start(conductor) for _ in range(3)]
     answers = [
         conductor.reported(trial, report(1, value)) for trial, value in zip(trials, (0.9, 0.8, 0.7), strict=True)
@@ -216,7 +220,7 @@ def test_a_checkpoint_is_in_the_journal_before_its_report(folder: StudyFolder) -
 
 def test_the_listener_hears_what_the_journal_holds(folder: StudyFolder) -> None:
     heard = Heard()
-    conductor = conduct(folder, make_plan(ASHA(9), num_trials=2), heard)
+    conductor = conduct(folder, make_plan(ASHA(9, promote=False), num_trials=2), heard)
     train(conductor, 0.5, 0.6)
     train(conductor, 0.5, error="E")
     conductor.close(interrupted=False)

@@ -104,7 +104,7 @@ def test_hours_of_earlier_drivers_count_once_and_those_between_do_not(folder: St
     clock.now += 1e6
     second = conduct(folder, make_plan(max_hours=1.0))
     clock.now += 1000  # a slow start
-    second.started("0")
+    assert start(second) == "0"
     second.tick()
     assert not second.finished
     clock.now += 800

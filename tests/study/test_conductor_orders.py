@@ -56,7 +56,8 @@ def test_a_study_that_is_interrupted_again_and_again_comes_to_its_end(
         record = slots.conductor.record
         assert len(record.trials) == 6
         check_winner(folder, record)
-        assert record.epochs >= sum(trial.epochs for trial in record.trials.values())
+        if scheduler != "copying":  # epochs of another trial are not trained again
+            assert record.epochs >= sum(trial.epochs for trial in record.trials.values())
 
 
 @a_few

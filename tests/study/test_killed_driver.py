@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from typing import Any
 
 from hand_study import Heard, conduct, make_plan, report, start
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from random_slots import SCHEDULERS, Call, Slots, a_folder, check_journal, check_winner, run
 
 from raytune_nn.search.asha import ASHA
+from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import TrialRecord
@@ -33,6 +35,8 @@ class Again:
                 self.take(call.trial)
         elif call.name == "started":
             self.slots.start(self.unstarted.pop(call.trial))
+        elif call.name == "reported" and call.epoch <= self.slots.running[call.trial]:
+            assert call.answer, "it goes on from a state at this report or a later one"
         elif call.name == "reported":
             assert self.slots.report(call.trial, call.epoch, call.value) == call.answer
         else:
@@ -47,14 +51,18 @@ class Again:
     def catch_up(self, calls: list[Call]) -> None:
         """Brings each trial back to where it was after these calls; of the last, some events may be lost."""
         record = self.slots.conductor.record
-        for trial in [trial.id for trial in record.trials.values() if not trial.ended]:
+        for trial in [trial.id for trial in record.trials.values() if trial.state == "waiting"]:
             self.take(trial)  # what waits comes first, in its order
         last = calls[-1] if calls else None
         for call in _of_running(calls):
-            if not record.trials[call.trial].ended:
+            if self.goes_on(call.trial):
                 self.make(call)
-        if last is not None and last.name in ("started", "reported") and not record.trials[last.trial].ended:
+        if last is not None and last.name in ("started", "reported") and self.goes_on(last.trial):
             self.make(last)
+
+    def goes_on(self, trial: str) -> bool:
+        record = self.slots.conductor.record.trials[trial]
+        return not record.ended and record.state != "paused"
 
 
 def _of_running(calls: list[Call]) -> list[Call]:
@@ -112,6 +120,16 @@ def test_the_rest_of_the_calls_gets_the_answers_it_got(seed: int, scheduler: str
 def _copy(folder: StudyFolder, second: StudyFolder, lines: list[bytes]) -> None:
     shutil.copytree(folder.path, second.path)
     (second.journal / "00000.jsonl").write_bytes(b"".join(lines))
+    states: dict[str, list[str]] = defaultdict(list)
+    for event in read_journal(second.journal):
+        if event["type"] == "resumed" and event["source"] is not None:
+            states[event["trial"]].append(states[event["source"]][-1])
+        elif event.get("saved"):
+            states[event["trial"]].append(f"{event['trial']} {event['epoch']}")
+    for trial, texts in states.items():
+        path = state_path(second.checkpoints, trial, len(texts))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(texts[-1])
     shutil.rmtree(second.best, ignore_errors=True)
 
 
@@ -119,14 +137,14 @@ def test_a_trial_that_was_to_be_stopped_is_stopped_and_not_trained_again() -> No
     """Its driver died between the report and the verdict, or between the verdict and the end."""
     for lost in (1, 2):
         with a_folder() as folder:
-            first = conduct(folder, make_plan(ASHA(9), num_trials=3))
+            first = conduct(folder, make_plan(ASHA(9, promote=False), num_trials=3))
             for value in (0.9, 0.8, 0.7):
                 first.reported(start(first), report(1, value))
             segment = folder.journal / "00000.jsonl"
             lines = segment.read_bytes().splitlines(keepends=True)
             segment.write_bytes(b"".join(lines[:-lost]))
             heard = Heard()
-            with open_study(make_plan(ASHA(9), num_trials=3), folder, heard) as second:
+            with open_study(make_plan(ASHA(9, promote=False), num_trials=3), folder, heard) as second:
                 assert heard.types == ["opened", "decided", "ended"]
                 assert second.record.trials["2"].state == "stopped"
                 assert second.record.trials["2"].reason == "stopped at rung 1: 0.7 < 0.9"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,12 @@ class Told(Searcher, Scheduler):
     def suggest(self, number: int) -> dict[str, Any]:
         return {"n": number}
 
-    def on_report(self, trial: str, step: int, score: float) -> Verdict:
+    def on_report(self, trial: str, step: int, score: float) -> Verdict:  # type: ignore[override]  # Searcher's is None
         self.calls.append((trial, step, score))
         return Verdict(Decision.STOP if (trial, step) == ("1", 2) else Decision.CONTINUE, "so")
 
-    def on_end(self, trial: str, params: object = None, score: object = None) -> None:
-        self.calls.append((trial, params, score) if params else (trial,))
+    def on_end(self, trial: str, params: object = None, score: object = None, state: str = "") -> None:
+        self.calls.append((trial, params, score, state) if params else (trial,))
 
     def describe(self) -> str:
         return ""
@@ -47,8 +48,7 @@ def test_a_replay_repeats_the_calls_and_gives_the_verdicts_that_were_lost(
 ) -> None:
     folder = StudyFolder(tmp_path / "s")
     live = Told()
-    conductor = conduct(folder, make_plan(live))
-    conductor._searcher = live
+    conductor = conduct(folder, replace(make_plan(live), searcher=live))
     train(conductor, 0.5, float("nan"))
     trial = start(conductor)
     conductor.reported(trial, report(1, 0.5))
@@ -62,17 +62,23 @@ def test_a_replay_repeats_the_calls_and_gives_the_verdicts_that_were_lost(
     verdicts = replay(events, record, told, told)
     assert list(verdicts) == pending
     assert all(verdict == Verdict(Decision.STOP, "so") for verdict in verdicts.values())
-    calls = [("0", 1, 0.5), ("0",), ("0", {"n": 0}, None), ("1", 1, 0.5), ("1", 2, 0.6), ("1",), ("1", {"n": 1}, 0.6)]
+    calls = [
+        *[("0", 1, 0.5)] * 2,  # a report is told to both
+        *[("0",), ("0", {"n": 0}, None, "diverged")],
+        *[("1", 1, 0.5)] * 2,
+        *[("1", 2, 0.6)] * 2,
+        *[("1",), ("1", {"n": 1}, 0.6, "stopped")],
+    ]
     assert live.calls == calls
-    assert told.calls == calls[: {0: 7, 1: 5, 2: 5, 3: 4}[lost]]
+    assert told.calls == calls[: {0: 10, 1: 8, 2: 8, 3: 6}[lost]]
 
 
 def test_a_replay_fills_the_rungs(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "s")
-    first = conduct(folder, make_plan(ASHA(9)))
+    first = conduct(folder, make_plan(ASHA(9, promote=False)))
     for value in (0.9, 0.8):
         first.reported(start(first), report(1, value))
-    asha = ASHA(9)
+    asha = ASHA(9, promote=False)
     events = list(read_journal(folder.journal))
     replay(events, StudyRecord.fold(OBJECTIVE, events), make_plan().searcher, asha)
     assert asha.on_report("2", 1, 0.7).reason == "stopped at rung 1: 0.7 < 0.9"

@@ -68,7 +68,16 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
         "status": "complete",
         "reason": "budget.max_hours=1 is spent",
         "objective": {"metric": "val_acc", "mode": "max"},
-        "counts": {"trials": 4, "complete": 1, "stopped": 1, "diverged": 1, "failed": 1, "cached": 0, "epochs": 6},
+        "counts": {
+            "trials": 4,
+            "complete": 1,
+            "stopped": 1,
+            "diverged": 1,
+            "failed": 1,
+            "paused": 0,
+            "cached": 0,
+            "epochs": 6,
+        },
         "seconds": {"wall": study.now - 101.0, "busy": 1.5},
         "best": {"trial": "0", "value": 0.75, "epoch": 2, "params": {"lr": 0.1, "act": "relu"}},
         "versions": {"ray": "2"},
@@ -79,7 +88,7 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
 def test_the_summary_of_a_study_that_has_just_begun(study: Study) -> None:
     tree = summary(study.record)
     assert (tree["status"], tree["best"], tree["counts"]["trials"]) == ("running", None, 0)
-    assert set(tree["counts"]) == {"trials", "complete", "stopped", "diverged", "failed", "cached", "epochs"}
+    assert set(tree["counts"]) == {"trials", "complete", "stopped", "diverged", "failed", "paused", "cached", "epochs"}
 
 
 def test_the_direction_is_in_the_summary(tmp_path: Path) -> None:

@@ -88,14 +88,14 @@ def test_an_error_of_the_configuration_leaves_no_new_study(folder: StudyFolder) 
 
 
 def test_the_next_driver_goes_on_with_what_waits(folder: StudyFolder) -> None:
-    with open_study(make_plan(ASHA(9)), folder, Heard()) as conductor:
+    with open_study(make_plan(ASHA(9, promote=False)), folder, Heard()) as conductor:
         for value in (0.9, 0.8):
             conductor.reported(start(conductor), report(1, value))
         train(conductor, 0.95, 0.9)
         conductor.interrupt()
         conductor.close(interrupted=True)
     config = folder.config.read_bytes()
-    with open_study(replace(make_plan(ASHA(9)), config={"other": 1}), folder, Heard()) as conductor:
+    with open_study(replace(make_plan(ASHA(9, promote=False)), config={"other": 1}), folder, Heard()) as conductor:
         assert states(conductor) == ["waiting", "waiting", "complete"]
         assert summary_of(folder)["status"] == "running"
         assert [start(conductor), start(conductor), start(conductor)] == ["0", "1", "3"]
@@ -197,7 +197,7 @@ def test_the_summary_is_refreshed_while_the_study_runs(folder: StudyFolder, monk
 
 
 def test_what_waits_for_a_verdict_is_what_the_slots_are_told(folder: StudyFolder) -> None:
-    context = make_plan(ASHA(9)).context(folder)
+    context = make_plan(ASHA(9, promote=False)).context(folder)
     assert (context.waits_at, context.folder) == ((1, 3), str(folder.path))
     assert make_plan().context(folder).waits_at == ()
 

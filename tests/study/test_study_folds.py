@@ -33,7 +33,8 @@ def folder(tmp_path: Path) -> StudyFolder:
 def mean(fold: int, value: float, std: float | None = None) -> Event:
     """What a slot sends after so many folds."""
     metrics = {"val_acc": value} if std is None else {"val_acc": value, "val_acc_std": std}
-    return {"epoch": fold * EPOCHS, "step": fold, "seconds": float(fold), "metrics": metrics, "checkpoint": None}
+    kept: Event = {"checkpoint": None, "saved": False}
+    return {"epoch": fold * EPOCHS, "step": fold, "seconds": float(fold), "metrics": metrics, **kept}
 
 
 def train(conductor: Conductor, *means: float) -> str:
@@ -61,7 +62,7 @@ def test_the_mean_of_all_folds_is_the_value_not_that_of_the_luckiest_few(take: T
 
 
 def test_a_trial_that_lacks_a_fold_competes_but_cannot_win(folder: StudyFolder) -> None:
-    conductor = conduct(folder, make_plan(ASHA(3 * EPOCHS, EPOCHS, 2), objective=THREE))
+    conductor = conduct(folder, make_plan(ASHA(3 * EPOCHS, EPOCHS, 2, promote=False), objective=THREE))
     record = conductor.record
     whole, lucky = train(conductor, 0.9, 0.6, 0.6), train(conductor, 0.8)
     assert states(conductor) == ["complete", "stopped"]
@@ -97,7 +98,7 @@ def test_the_target_is_reached_by_all_folds_only(folder: StudyFolder) -> None:
 
 
 def test_asha_stops_between_folds_and_the_journal_says_so(folder: StudyFolder) -> None:
-    plan = make_plan(ASHA(3 * EPOCHS, EPOCHS, 3), objective=THREE)
+    plan = make_plan(ASHA(3 * EPOCHS, EPOCHS, 3, promote=False), objective=THREE)
     conductor = conduct(folder, plan)
     for values in ([0.5, 0.5, 0.5], [0.4, 0.4, 0.4], [0.3], [0.6, 0.2, 0.3], [0.2]):
         train(conductor, *values)
@@ -109,7 +110,7 @@ def test_asha_stops_between_folds_and_the_journal_says_so(folder: StudyFolder) -
     ]
     assert conductor.record.epochs == 3 * 9 + 2 * 3
 
-    again = ASHA(3 * EPOCHS, EPOCHS, 3)
+    again = ASHA(3 * EPOCHS, EPOCHS, 3, promote=False)
     events = list(read_journal(folder.journal))
     assert replay(events, StudyRecord.fold(THREE, events), plan.searcher, again) == {}
     assert again.on_report("new", EPOCHS, 0.45).reason == "stopped at rung 3: 0.45 < 0.5"
@@ -128,7 +129,7 @@ def test_a_trial_that_begins_anew_counts_its_folds_anew(folder: StudyFolder) -> 
 
 
 def test_the_table_has_the_deviation_last(folder: StudyFolder) -> None:
-    conductor = conduct(folder, make_plan(ASHA(3 * EPOCHS, EPOCHS, 2), objective=THREE))
+    conductor = conduct(folder, make_plan(ASHA(3 * EPOCHS, EPOCHS, 2, promote=False), objective=THREE))
     train(conductor, 0.5, 0.5, 0.5)
     train(conductor, 0.4)
     table = rows(conductor.record)

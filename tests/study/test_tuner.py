@@ -223,7 +223,8 @@ def test_a_target_ends_the_study_early(run: Run) -> None:
 
 
 def test_asha_stops_trials_at_its_rungs_only(run: Run) -> None:
-    study = run("search/scheduler=asha", "search_space=mlp", "budget.num_trials=9", "budget.max_epochs=9")
+    stops = ("search/scheduler=asha", "search.scheduler.promote=false")
+    study = run(*stops, "search_space=mlp", "budget.num_trials=9", "budget.max_epochs=9")
     stopped = {event["trial"]: event["epoch"] for event in study.decided()}
     assert set(stopped.values()) <= {1, 3}
     assert len(stopped) >= 4
@@ -231,6 +232,31 @@ def test_asha_stops_trials_at_its_rungs_only(run: Run) -> None:
     assert {id: study.trials[id].epochs for id in stopped} == stopped, "none trains on past its rung"
     others = [trial for id, trial in study.trials.items() if id not in stopped]
     assert {(trial.state, trial.epochs) for trial in others} == {("complete", 9)}
+
+
+def test_asha_pauses_trials_and_promotes_the_best(run: Run, here: Path) -> None:
+    study = run("search/scheduler=asha", "search_space=mlp", "budget.num_trials=9", "budget.max_epochs=9")
+    assert {event["decision"] for event in study.decided()} == {"pause"}
+    promoted = [event["trial"] for event in study.events if event["type"] == "resumed"]
+    assert len(promoted) >= 1
+    epochs: dict[str, list[int]] = {id: [] for id in study.trials}
+    for event in study.events:
+        if event["type"] == "reported":
+            epochs[event["trial"]].append(event["epoch"])
+    assert all(reported == list(range(1, len(reported) + 1)) for reported in epochs.values()), "no epoch twice"
+    assert study.record.epochs == sum(trial.epochs for trial in study.trials.values())
+    assert {len(reported) for reported in epochs.values()} <= {1, 3, 9}
+    complete = [trial for trial in study.trials.values() if trial.state == "complete"]
+    assert complete
+    assert {trial.epochs for trial in complete} == {9}
+    assert [trial.reason[:14] for trial in study.trials.values() if trial.state == "stopped"].count(
+        "paused at rung"
+    ) == 9 - len(complete)
+    best = study.record.best
+    assert best is not None
+    files = {str(path.relative_to(here / "a")) for path in (here / "a" / "checkpoints").rglob("*.*")}
+    assert files == {f"checkpoints/{best.id}/model.ckpt", f"checkpoints/{best.id}/config.yaml"}
+    assert list((here / "a" / "tb").glob(".*")) == []
 
 
 @pytest.mark.slow

@@ -11,10 +11,10 @@ from tensorboard.plugins.hparams import metadata, plugin_data_pb2
 
 
 class Run:
-    """The run in one folder."""
+    """The run in one folder; of one that went on, ``last_tag`` is that of its last file."""
 
     def __init__(self, folder: Path) -> None:
-        (self._file,) = folder.iterdir()
+        *_, self._file = sorted(folder.iterdir())
         self._events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
         self._events.Reload()
 

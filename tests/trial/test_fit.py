@@ -160,7 +160,8 @@ def test_a_module_that_cannot_be_built_closes_the_run(tmp_path: Path) -> None:
 def test_a_second_attempt_replaces_the_run_of_the_first(tmp_path: Path) -> None:
     run(tmp_path, model=net(0.25), until=1)
     run(tmp_path, model=net(0.5), until=1)
-    assert [value for _, value in Run(tmp_path / "tb" / "7").scalars("val_acc")] == [0.5]  # Run wants a single file
+    assert [value for _, value in Run(tmp_path / "tb" / "7").scalars("val_acc")] == [0.5]
+    assert len(list((tmp_path / "tb" / "7").iterdir())) == 1
 
 
 def test_every_report_is_in_the_run_before_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

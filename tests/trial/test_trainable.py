@@ -81,7 +81,14 @@ def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., _Training]
     training = begin(Script([1]), None)
     answer = training.collect()
     assert answer["reports"] == [
-        {"epoch": 1, "step": 10, "seconds": 1.0, "metrics": {"val_acc": 0.125}, "checkpoint": None}
+        {
+            "epoch": 1,
+            "step": 10,
+            "seconds": 1.0,
+            "metrics": {"val_acc": 0.125},
+            "checkpoint": None,
+            "saved": False,
+        }
     ]
     assert (answer["ended"], answer["error"]) == (False, "")
     training.go_on()

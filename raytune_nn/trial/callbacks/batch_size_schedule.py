@@ -63,6 +63,13 @@ class BatchSizeSchedule(Callback):
         options: Any = trainer  # its class does not declare this attribute; 0 where the user asked for nothing
         options.reload_dataloaders_every_n_epochs = math.gcd(self._every, options.reload_dataloaders_every_n_epochs)
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a training that goes on needs of the one before it."""
+        return {"size": self._size}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._size = self._data.batch_size = state_dict["size"]
+
     def size_at(self, epoch: int) -> int:
         """Rows of a batch in this epoch, counted from 0."""
         grown = self._initial * self._factor ** (epoch // self._every)

@@ -55,7 +55,7 @@ class Freeze(Callback):
             self._freeze(pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self._unfreeze_epoch is not None and trainer.current_epoch == self._unfreeze_epoch:
+        if self._unfreeze_epoch is not None and trainer.current_epoch >= self._unfreeze_epoch:
             for parameter in self._frozen:
                 parameter.requires_grad_(True)
             for layer in self._still:

@@ -48,6 +48,21 @@ class StochasticWeightAveraging(Callback):
             raise ValueError(f"StochasticWeightAveraging needs trainer.max_epochs >= 1, but got {trainer.max_epochs}")
         self._first = int(self._start * trainer.max_epochs)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Averages that were loaded come to where the weights are."""
+        devices = [tensor.device for tensor in _tensors(pl_module)]
+        self._average, self._trained = (
+            [tensor.to(device) for tensor, device in zip(tensors, devices, strict=False)]
+            for tensors in (self._average, self._trained)
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a training that goes on needs of the one before it."""
+        return {"average": self._average, "trained": self._trained, "count": self._count}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._average, self._trained, self._count = (state_dict[key] for key in ("average", "trained", "count"))
+
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         if self._trained:
             _copy(self._trained, _tensors(pl_module))

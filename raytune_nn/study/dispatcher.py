@@ -1,0 +1,132 @@
+"""Says what a free slot does next: a trial that lost its slot, one that paused, or a new one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from raytune_nn.config.schema import Take
+from raytune_nn.search.scheduler import Scheduler
+from raytune_nn.search.searcher import Searcher
+from raytune_nn.store.checkpoints import States
+from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.trial.task import TrialTask
+
+
+class Dispatcher:
+    """Hands out pieces of work.
+
+    Args:
+        record: Of the study; ``write`` keeps it up to date.
+        num_trials: Trials to suggest in all, those in the record counted.
+        write: Writes an event.
+    """
+
+    def __init__(
+        self,
+        record: StudyRecord,
+        states: States,
+        searcher: Searcher,
+        scheduler: Scheduler,
+        num_trials: int,
+        write: Callable[..., None],
+    ) -> None:
+        self._record, self._states, self._searcher, self._scheduler = record, states, searcher, scheduler
+        self._num_trials, self._write = num_trials, write
+        self._waiting = deque(trial.id for trial in record.trials.values() if trial.state == "waiting")
+        self._exhausted = False  # the searcher has nothing more to suggest
+        self._stuck = False  # nothing runs, and no paused trial is to go on
+        self._tasks: dict[str, TrialTask] = {}  # by trial: what is handed out and not over
+        self._pieces = 0
+
+    def next(self) -> TrialTask | None:
+        """The next piece of work; None where there is none at present."""
+        trial = self._waiting_trial() or self._resume()
+        if trial is None and self._new_available:
+            trial = self._suggest() or self._resume()
+        if trial is None:
+            self._stuck = self._handed_out == 0
+            return None
+        self._tasks[trial.id] = task = self._task(trial)
+        return task
+
+    @property
+    def finished(self) -> bool:
+        """Whether no piece of work will come any more."""
+        paused = 0 if self._stuck else self._record.counts["paused"]
+        return not self._new_available and self._handed_out + paused == 0
+
+    def is_current(self, task: TrialTask) -> bool:
+        """Whether a piece of work is not over."""
+        current = self._tasks.get(task.id)
+        return current is not None and current.piece == task.piece
+
+    def begins_at(self, trial: str) -> int:
+        """The epoch of the state with which the current piece of work on a trial begins; 0: from the beginning."""
+        return self._tasks[trial].epoch
+
+    def end(self, trial: str) -> None:
+        """The current piece of work on a trial is over."""
+        self._tasks.pop(trial, None)
+
+    def retry(self, trial: str) -> None:
+        """It failed, and the trial waits for another one."""
+        self.end(trial)
+        self._waiting.append(trial)
+
+    @property
+    def _new_available(self) -> bool:
+        return not self._exhausted and len(self._record.trials) < self._num_trials
+
+    @property
+    def _handed_out(self) -> int:
+        return self._record.counts["waiting"] + self._record.counts["running"]
+
+    def _task(self, trial: TrialRecord) -> TrialTask:
+        """From the trial's last state, if there is one."""
+        self._pieces += 1
+        best, objective = self._record.best, self._record.objective
+        bar = best.value if best else None
+        task = TrialTask(trial.id, trial.params, bar, saves=trial.saves, piece=self._pieces)
+        if trial.saved is None or not self._states.has(trial):
+            return task
+        value = trial.saved.value
+        if (
+            objective.take is Take.best
+            and objective.folds is None
+            and value is not None
+            and objective.better(value, bar)
+        ):
+            bar = value
+        return replace(task, best_value=bar, value=value, epoch=trial.saved.epochs)
+
+    def _waiting_trial(self) -> TrialRecord | None:
+        """The next trial that lost its slot, by a failure or the end of its driver."""
+        while self._waiting:
+            trial = self._record.trials[self._waiting.popleft()]
+            if trial.state == "waiting":
+                return trial
+        return None
+
+    def _resume(self) -> TrialRecord | None:
+        """The paused trial that the scheduler wants to go on now."""
+        new = self._new_available
+        resumption = self._scheduler.next_to_run(new)
+        if resumption is None:
+            return None
+        trial, source = self._record.trials[resumption.trial], resumption.source
+        if source is not None:
+            self._states.hand_over(self._record.trials[source], trial)
+        self._write("resumed", trial=trial.id, source=source, params=resumption.params, new=new)
+        return trial
+
+    def _suggest(self) -> TrialRecord | None:
+        number = len(self._record.trials)
+        params = self._searcher.suggest(number)
+        if params is None:
+            self._exhausted = True
+            return None
+        self._write("suggested", trial=str(number), params=params)
+        self._scheduler.on_start(str(number), params)
+        return self._record.trials[str(number)]

@@ -1,0 +1,143 @@
+"""The whole state of a training: saved where a trial may be told to pause, and brought back where it goes on.
+
+A paused and continued training is, to the last bit, the one that was never interrupted. So the state is saved and
+brought back at one and the same place: where an epoch begins, before any other callback hears of it. Everything that
+Lightning does at the end of the epoch before is done then, also what comes after its last hook there.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from raytune_nn.store.checkpoints import state_path
+from raytune_nn.trial.hyperparameters import apply_changes, built_hyperparameters
+from raytune_nn.trial.reporter import Reporter
+from raytune_nn.trial.task import TrialTask
+from raytune_nn.trial.tensorboard import TrialLogger
+
+OURS = "raytune_nn"  # our part of Lightning's checkpoint
+_HPARAMS = [
+    f"{of}{what}" for of in ("", "datamodule_") for what in ("hyper_parameters", "hparams_name", "hparams_type")
+]
+
+
+class TrainingState(Callback):
+    """Saves before a report that the reporter holds back, and loads what the Trainer's ``ckpt_path`` names.
+
+    Must be the first of the Trainer's callbacks.
+
+    Args:
+        checkpoints: The study's folder of them.
+        task: Says how many states there are.
+        logger: Gets a mark where a state is saved.
+        reporter: Holds a report back until the state is saved.
+    """
+
+    def __init__(self, checkpoints: Path, task: TrialTask, logger: TrialLogger, reporter: Reporter) -> None:
+        self._checkpoints, self._task, self._number = checkpoints, task, task.saves
+        self._logger, self._reporter = logger, reporter
+        self._loaded: dict[str, Any] | None = None
+
+    @property
+    def path(self) -> str | None:
+        """What the training goes on from, for Lightning's ``fit``; None: it begins."""
+        return str(state_path(self._checkpoints, self._task.id, self._number)) if self._task.epoch else None
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Optimizers and schedules are as they were built; a state is loaded into them after this."""
+        self._built = built_hyperparameters(trainer)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        self._loaded = checkpoint[OURS]
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._loaded is None:
+            return
+        apply_changes(trainer, self._loaded["built"], self._built)
+        loop = trainer.fit_loop
+        loop._last_train_dl_reload_epoch = self._loaded["train_reload"]
+        loop.epoch_loop.val_loop._last_val_dl_reload_epoch = self._loaded["val_reload"]
+        trainer._logger_connector._callback_metrics.update(self._loaded["metrics"])
+        self._logger.go_on(loop.epoch_loop._batches_that_stepped)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves and reports; or goes on where another one did.
+
+        Raises:
+            StopIteration: The answer is to stop or pause; Lightning then ends the training before its next batch.
+        """
+        if self._loaded is not None:
+            # Lightning would go on in the middle of its loop, past hooks and without a new order of the rows.
+            trainer.fit_loop.restarting = False
+            trainer.fit_loop._resuming_from_checkpoint = False
+            _set_random_states(self._loaded["random"])
+            self._loaded = None
+        elif self._reporter.holds:
+            self._save(trainer)
+            if not self._reporter.send_held(saved=True):
+                raise StopIteration
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint[OURS] = {
+            "random": _random_states(),
+            "metrics": {name: value.detach().cpu() for name, value in trainer.callback_metrics.items()},
+            "built": self._built,
+            "train_reload": trainer.fit_loop._last_train_dl_reload_epoch,
+            "val_reload": trainer.fit_loop.epoch_loop.val_loop._last_val_dl_reload_epoch,
+        }
+
+    def _save(self, trainer: Trainer) -> None:
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+        for key in _HPARAMS:  # the configuration has them
+            checkpoint.pop(key, None)
+        self._number += 1
+        write_state(checkpoint, state_path(self._checkpoints, self._task.id, self._number))
+        self._logger.mark(self._number, trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
+def write_state(state: dict[str, Any], path: Path) -> None:
+    """Writes a file that is there whole or not at all, and that ``torch.load(weights_only=True)`` reads.
+
+    Raises:
+        ValueError: Something in it is neither a tensor nor plain data.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}")
+    with draft.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        torch.load(draft, map_location="cpu", mmap=True, weights_only=True)  # reads no tensor
+    except Exception as error:
+        draft.unlink()
+        raise ValueError(
+            "the state of a training that may pause must consist of tensors and plain data (what module and callbacks "
+            f"save, state_dict of optimizer and schedule), but {str(error).strip().splitlines()[-1]}"
+        ) from error
+    os.replace(draft, path)
+
+
+def _random_states() -> dict[str, Any]:
+    kind, keys, *rest = np.random.get_state()
+    return {
+        "python": random.getstate(),
+        "numpy": (kind, np.asarray(keys).tolist(), *rest),
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def _set_random_states(states: dict[str, Any]) -> None:
+    random.setstate(states["python"])
+    np.random.set_state(states["numpy"])
+    torch.set_rng_state(states["torch"])
+    if states["cuda"]:
+        torch.cuda.set_rng_state_all(states["cuda"])
