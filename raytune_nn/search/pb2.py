@@ -48,9 +48,9 @@ class PB2(PBT):
     def on_report(self, trial: str, step: int, score: float) -> Verdict:
         """Take in what the parameters did since the checkpoint before."""
         member = self._members[trial]
-        epoch, before = member.saved, member.score
+        epoch, before, passed = member.saved, member.score, member.passed
         verdict = super().on_report(trial, step, score)
-        if member.saved > epoch and before is not None:
+        if before is not None and member.passed > passed:
             self._changes.append(Change(epoch, member.params, score - before))
         return verdict
 

@@ -32,20 +32,27 @@ class Member:
     params: dict[str, Any]
     step: int = 0  # epochs at its last report
     saved: int = 0  # epochs in its latest checkpoint
+    passed: int = 0  # decision steps behind that checkpoint
     score: float | None = None  # of that checkpoint; None: there is none, or the member is given up
     turns: int = 0  # how often it has gone on
     verdict: Verdict = GO_ON
     runs: bool = True
 
+    @property
+    def counts(self) -> bool:
+        """Whether it is still a part of the population."""
+        return self.runs or self.score is not None
+
 
 class PBT(Scheduler):
     """Pauses every member at each multiple of ``interval``, and lets the one with the fewest epochs go on first.
 
-    Scores are those of the members' latest checkpoints, at the moment when a slot is free for the one that goes on;
-    nobody waits for others that still train. Only once there are no new members to begin does anybody go on. A copy
-    takes over everything: weights, epochs, score and parameters, then those in ``perturb`` are changed. Nobody copies
-    a member whose checkpoint is not better than its own. A member that ends before its last decision (it failed or
-    diverged) gives its place up: it is compared no more, and nobody copies it.
+    Who goes on is compared with all that have reported at this very decision step, by what they reported there: with
+    few slots some are ahead, and later scores are higher. So nobody goes on before all members have begun, and more
+    than half have come as far; as long as at most half of them train at a time, no slot waits for that. A copy takes
+    over everything of the other one's latest checkpoint: weights, epochs, score and parameters, then those in
+    ``perturb`` are changed. Nobody copies a member that was no better there, or is no better now. A member that ends
+    before its last decision (it failed or diverged) gives its place up: it is compared no more, and nobody copies it.
 
     Args:
         population: Members; all trials of the study.
@@ -93,6 +100,7 @@ class PBT(Scheduler):
         self._space, self._perturb = space, perturbed_paths(space, perturb)
         self._steps = [step for step in range(interval, max_epochs, interval) if step >= burn_in]
         self._members: dict[str, Member] = {}
+        self._scores: list[dict[str, float]] = [{} for _ in self._steps]  # that members reported there themselves
         self._waiting: dict[str, None] = {}  # paused, in the order of their arrival
 
     @property
@@ -114,10 +122,12 @@ class PBT(Scheduler):
         member = self._members[trial]
         if step <= member.step:  # a repeated report
             return member.verdict if step == member.step else GO_ON
-        passed = bisect_right(self._steps, step) > bisect_right(self._steps, member.step)
         member.step = step
-        if passed:
-            member.saved, member.score, member.runs = step, score, False
+        passed = bisect_right(self._steps, step)
+        if passed > member.passed:
+            for scores in self._scores[member.passed : passed]:
+                scores[trial] = score
+            member.saved, member.passed, member.score, member.runs = step, passed, score, False
             member.verdict = Verdict(Decision.PAUSE, f"paused at epoch {step}: {score:.6g}")
             self._waiting[trial] = None
         return member.verdict
@@ -128,16 +138,21 @@ class PBT(Scheduler):
         if trial in self._members:
             member = self._members[trial]
             member.runs = False
-            if not self._steps or member.saved < self._steps[-1]:
+            if member.passed < len(self._steps):
                 member.score = None
+                for scores in self._scores:
+                    scores.pop(trial, None)
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
         """The paused member with the fewest epochs, as it is or as a changed copy of a better one."""
         if new_available or not self._waiting:
             return None
         trial = min(self._waiting, key=lambda waiting: self._members[waiting].saved)
-        del self._waiting[trial]
         member = self._members[trial]
+        there = [other.passed >= member.passed for other in self._members.values() if other.counts]
+        if 2 * sum(there) <= len(there):
+            return None
+        del self._waiting[trial]
         rng = random.Random(f"{self._seed}/{trial}/{member.turns}")
         member.turns += 1
         member.verdict, member.runs = GO_ON, True
@@ -147,7 +162,7 @@ class PBT(Scheduler):
         copied = self._members[source]
         member.params = self._explore(trial, copied, rng)
         member.step = member.saved = copied.saved
-        member.score = copied.score
+        member.passed, member.score = copied.passed, copied.score
         return Resumption(trial, source, member.params)
 
     def describe(self) -> str:
@@ -164,22 +179,23 @@ class PBT(Scheduler):
         return {path: domain for path, domain in self._space.active(params).items() if path in self._perturb}
 
     def _truncation(self, trial: str, rng: random.Random) -> str | None:
-        scores = self._scores()
+        scores = self._scores[self._members[trial].passed - 1]
         ranked = sorted(scores, key=scores.__getitem__)
         size = max(1, math.floor(self._quantile * len(ranked)))
         if trial not in ranked[:size]:
             return None
-        better = [source for source in ranked[-size:] if scores[source] > scores[trial]]
+        better = [source for source in ranked[-size:] if self._is_better(source, trial, scores)]
         return rng.choice(better) if better else None
 
     def _tournament(self, trial: str, rng: random.Random) -> str | None:
-        scores = self._scores()
+        scores = self._scores[self._members[trial].passed - 1]
         others = [other for other in scores if other != trial]
         other = rng.choice(others) if others else trial
-        return other if scores[other] > scores[trial] else None
+        return other if self._is_better(other, trial, scores) else None
 
-    def _scores(self) -> dict[str, float]:
-        return {trial: member.score for trial, member in self._members.items() if member.score is not None}
+    def _is_better(self, other: str, trial: str, scores: dict[str, float]) -> bool:
+        now = self._members[other].score
+        return now is not None and min(scores[other], now) > scores[trial]
 
 
 def _require_integer(name: str, value: object, least: int, most: int) -> None:
