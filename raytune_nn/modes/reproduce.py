@@ -86,7 +86,8 @@ def _reports(folder: StudyFolder, trial: TrialRecord) -> list[Metrics]:
         elif event["type"] == "resumed" and event["params"] is not None:
             mixed = f"trial {trial.id} went on with other parameters"
     if mixed:
-        raise ConfigError("study.trial must be a trial with weights and parameters of its own", mixed, "study.trial=…")
+        rule = "study.trial must be a trial with weights and parameters of its own"
+        raise ConfigError(rule, mixed, "another study.trial")
     return [metrics for _, metrics in reports]
 
 

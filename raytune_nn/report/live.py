@@ -37,7 +37,7 @@ class LiveView:
         self._best: list[TrialRecord] = []
         self._running: dict[str, TrialRecord] = {}
         self._shown = 0.0
-        self._best_id: str | None = None
+        self._best_value: float | None = None  # shown last
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total}"),
             TextColumn("trials"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
@@ -110,10 +110,11 @@ class LiveView:
     def _line(self, record: StudyRecord) -> None:
         """One line for a new best, and one every few seconds."""
         best = self._best[0] if self._best else None
-        new_best = best is not None and best.id != self._best_id
+        value = best.value if best is not None else None
+        new_best = value is not None and record.objective.better(value, self._best_value)
         if not new_best and time.monotonic() - self._shown < LINE_SECONDS:
             return
-        self._shown, self._best_id = time.monotonic(), best.id if best else None
+        self._shown, self._best_value = time.monotonic(), value
         text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{self._num_trials} trials"
         if best is not None:
             text += f"  best {record.objective.metric} = {format_result(best, record)} (trial {best.id})"

@@ -82,6 +82,31 @@ def test_a_line_for_each_new_best_and_one_now_and_then(clock: Clock) -> None:
     ]
 
 
+def test_a_trial_that_pauses_counts_and_shows_as_long_as_it_may_be_the_best(clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        def hear_pause(trial: str, epoch: int, value: float) -> None:
+            metrics = {"val_acc": value}
+            told.tell("reported", trial=trial, epoch=epoch, seconds=1.0, metrics=metrics, saved=True)
+            view.heard(told.tell("decided", trial=trial, decision="pause", reason="so"), told.record)
+
+        view.heard(told.open(), told.record)
+        for trial, value in [("0", 0.5), ("1", 0.5), ("2", 0.6)]:
+            view.heard(told.tell("suggested", trial=trial, params={}), told.record)
+            view.heard(told.tell("started", trial=trial), told.record)
+            hear_pause(trial, 1, value)
+        view.heard(told.tell("resumed", trial="2", source=None, params=None, new=True), told.record)
+        view.heard(told.tell("started", trial="2", epoch=1), told.record)
+        clock.now += live.LINE_SECONDS
+        view.heard(told.tell("ended", trial="2", state="diverged"), told.record)
+
+    lines = watch(script).splitlines()[1:]
+    assert [line.partition("s  ")[2] for line in lines] == [
+        "1/4 trials  best val_acc = 0.5 (trial 0)",
+        "3/4 trials  best val_acc = 0.6 (trial 2)",
+        "3/4 trials  best val_acc = 0.5 (trial 0)",
+    ]
+
+
 def test_trials_that_diverged_are_counted_and_none_is_the_best(clock: Clock) -> None:
     def script(told: Told, view: LiveView) -> None:
         view.heard(told.open(), told.record)

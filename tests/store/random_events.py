@@ -21,6 +21,8 @@ class _Study:
         self.now = 1000.0
         self.waiting: list[str] = []
         self.running: dict[str, int] = {}  # id -> last epoch reported
+        self.saved: dict[str, int] = {}  # id -> epoch of its state
+        self.paused: list[str] = []
         self.suggested = 0
 
     def write(self, type: str, **fields: Any) -> None:
@@ -41,8 +43,9 @@ class _Study:
     def start(self) -> None:
         if self.waiting:
             trial = self.waiting.pop(self.draw(st.integers(0, len(self.waiting) - 1)))
-            self.write("started", trial=trial)
-            self.running[trial] = 0
+            epoch = self.saved.get(trial, 0)
+            self.write("started", trial=trial, **({"epoch": epoch} if epoch else {}))
+            self.running[trial] = epoch
 
     def report(self) -> None:
         trial = self.some_running()
@@ -50,7 +53,26 @@ class _Study:
             self.running[trial] += self.draw(st.integers(1, 2))
             epoch = self.running[trial]
             metrics = self.draw(st.sampled_from(["val_acc", "val_acc", "other"]))
-            self.write("reported", trial=trial, epoch=epoch, seconds=epoch * 1.5, metrics={metrics: self.draw(values)})
+            saved: Event = {"saved": True} if self.draw(st.integers(0, 3)) == 0 else {}
+            content: Event = {"epoch": epoch, "seconds": epoch * 1.5, "metrics": {metrics: self.draw(values)}, **saved}
+            self.write("reported", trial=trial, **content)
+            if saved:
+                self.saved[trial] = epoch
+
+    def pause(self) -> None:
+        trial = self.some_running()
+        if trial and self.saved.get(trial) == self.running[trial]:
+            self.write("decided", trial=trial, epoch=self.running.pop(trial), decision="pause", reason="so")
+            self.paused.append(trial)
+
+    def resume(self) -> None:
+        if self.paused:
+            trial = self.paused.pop(0)
+            source = self.draw(st.sampled_from([None, *self.saved]))
+            params = self.draw(st.sampled_from([None, {"lr": 0.5}]))
+            self.write("resumed", trial=trial, source=source, params=params, new=False)
+            self.saved[trial] = self.saved[source or trial]
+            self.waiting.append(trial)
 
     def retry(self) -> None:
         trial = self.some_running()
@@ -76,6 +98,7 @@ def journals(draw: st.DrawFn) -> list[Event]:
     study = _Study(draw)
     study.open()
     steps: list[Callable[[], None]] = [study.suggest, study.start, study.report, study.report, study.end, study.retry]
+    steps += [study.pause, study.resume]
     for step in draw(st.lists(st.sampled_from([*steps, *steps, *steps, study.open]), max_size=40)):
         step()
     return study.events

@@ -1,0 +1,55 @@
+"""A trial with folds that pauses between them."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from event_files import Run
+from fold_parts import FoldNet, fold_config
+from trial_parts import ACCURACY, Reports, context
+
+from raytune_nn.trial.fit import run_trial
+from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.task import TrialTask
+
+THREE = replace(ACCURACY, folds=3)
+VALUES = [[0.5, 0.75], [0.25, 0.5], [1.0, 0.5]]
+
+
+@pytest.fixture(autouse=True)
+def _put_back() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    gc.unfreeze()
+
+
+def train(folder: Path, task: TrialTask, pauses: bool, until: int = 9) -> Reports:
+    study = context(fold_config(VALUES, 2, {}), folder, objective=THREE, waits_at=(2, 4), pauses=pauses)
+    reports, isolation = Reports(until), Isolation(threads=1)
+    FoldNet.traces.clear()
+    run_trial(study, task, isolation, reports)
+    isolation.restore(0)
+    return reports
+
+
+def test_folds_that_are_done_are_not_trained_again(tmp_path: Path) -> None:
+    whole = train(tmp_path / "whole", TrialTask("7", {}, None), pauses=False)
+    first = train(tmp_path / "parts", TrialTask("7", {}, None), pauses=True, until=1)
+    last = first[-1].metrics["val_acc"]
+    then = train(tmp_path / "parts", TrialTask("7", {}, None, last, epoch=2, saves=1), pauses=True)
+    assert [report.saved for report in (*first, *then)] == [True, True, False], "after the last there is nothing to do"
+    seen = [(report.epoch, report.step, report.metrics, report.checkpoint) for report in (*first, *then)]
+    assert seen == [(report.epoch, report.step, report.metrics, report.checkpoint) for report in whole]
+    boards = [Run(tmp_path / name / "tb" / "7") for name in ("whole", "parts")]
+    scalars = [{tag: board.scalars(tag) for tag in board.tags} for board in boards]
+    assert scalars[0] == scalars[1]
+    models = [
+        torch.load(tmp_path / name / "checkpoints/7/model.ckpt", weights_only=True) for name in ("whole", "parts")
+    ]
+    assert models[0]["epoch"] == models[1]["epoch"] == 0, "that of the third fold's first epoch"
