@@ -107,6 +107,7 @@ BUILT = {
     "callbacks=mixup callbacks.mixup.alpha=-1": ("alpha", "callbacks.mixup.alpha=…"),
     "callbacks=freeze callbacks.freeze.names=nett": ("nett", ""),
     "trainer.precision=31": ("Precision 31 is invalid", "trainer.precision=…"),
+    "trainer.precision=16-mixed": ("a CPU", "trainer.precision=bf16-mixed"),
     "trainer.accelerator=gpuu": ("gpuu", "trainer.accelerator=…"),
 }
 PLACES = {
