@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import secrets
@@ -74,7 +75,7 @@ def _start(capacity: Capacity, folder: str, quiet: bool) -> None:
 
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        with _without_what_a_study_does_not_use(quiet):
+        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals():
             ray.init(
                 address="local",
                 num_cpus=max(1, int(capacity.cpus)),
@@ -115,6 +116,20 @@ def _without_what_a_study_does_not_use(quiet: bool) -> Iterator[None]:
         patches.enter_context(mock.patch.object(utils, "get_dashboard_dependency_error", return_value=missing))
         for method in unused:
             patches.enter_context(mock.patch.object(Node, method))
+        yield
+
+
+@contextlib.contextmanager
+def _apart_from_our_signals() -> Iterator[None]:
+    """Ray's processes get a session of their own.
+
+    A signal to the whole process group, as `timeout` and many batch systems send it, ends Ray under the driver, whose
+    next call to it then waits for a minute: the study has to be told by the driver alone, which ends Ray in order.
+    """
+    from ray._private import services
+
+    apart = functools.partial(services.ConsolePopen, start_new_session=True)
+    with mock.patch.object(services, "ConsolePopen", apart):
         yield
 
 

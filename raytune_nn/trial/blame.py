@@ -60,7 +60,8 @@ def _fix(error: BaseException, part: str, config: Mapping[str, Any]) -> str:
     leaves = [leaf for group in _GROUPS.get(part, (part,)) for leaf in _leaves(config.get(group), group)]
     texts = [(path, value) for path, value in leaves if isinstance(value, str) and "${" not in value]
     numbers = [(path, str(value)) for path, value in leaves if type(value) in (int, float)]
-    found = [path for path, value in texts if _holds(error, value)]
+    found = [path for path, value in texts if value and repr(value) in str(error)]  # beside the name of a file, say
+    found += [path for path, value in texts if _holds(error, value)]
     found += [path for path, _ in leaves if _holds(error, path.rpartition(".")[2])]
     found += [path for path, value in numbers if _holds(error, value)]
     alone = [path for path, _ in texts if path.startswith(f"{part}.")]

@@ -130,6 +130,7 @@ class _StopAtFirstBatch(Checkpoint):
         self.begins("model")  # the data are set up
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._check_precision(trainer)
         if self.config["optimizer"].get("_target_") is not None:
             self.begins("optimizer")
             check_manual(pl_module, self.config["lr_scheduler"])
@@ -142,3 +143,9 @@ class _StopAtFirstBatch(Checkpoint):
             with torch.no_grad(), trainer.precision_plugin.forward_context():
                 pl_module.batch_loss(batch)  # type: ignore[operator]  # all of ours have it
         raise _TunerExitException  # Lightning tidies up and returns
+
+    def _check_precision(self, trainer: Trainer) -> None:
+        """Lightning takes another where a CPU cannot do what was asked for, and the study would record a wrong one."""
+        asked = str(self.config["trainer"].get("precision"))
+        if asked in ("16", "16-mixed") and trainer.precision != "16-mixed":
+            raise ConfigError("trainer.precision=16-mixed needs a GPU", "a CPU", "trainer.precision=bf16-mixed")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from command_line import run
+from command_line import inside, refused, run
 
 import raytune_nn
+from raytune_nn.modes.preflight import preflight
 
 TYPOS = {
     "modl=cnn": "modl must be a key of the configuration",
@@ -37,10 +39,10 @@ SPACES = {
     "search_space.model.net.width.options=[]": "search_space.model.net.width: options must hold at least one value",
     """'+search_space.optimizer.momentum="uniform(0, 1)"'""": "every path of search_space must exist",
     """'+search_space.optimizer.lrr="uniform(0, 1)"'""": "every path of search_space must exist",
-    """'+search_space.budget.max_epochs="randint(1, 9)"'""": "only model, data, optimizer, lr_scheduler",
+    """'+search_space.budget.max_epochs="randint(1, 9)"'""": "only model, data, init, optimizer, param_groups",
     """'search_space.model.net.depth="uniform(1, 3)"'""": "search_space.model.net.depth must give values like the 2",
     "'+search_space.model.net.choose={a: {}, b: {}}'": "`choose` must stand at a config group, and model.net is none",
-    "'+search_space.optimizer.choose={adagrad: {}}'": "every branch of search_space.optimizer.choose must compose",
+    "'+search_space.optimizer.choose={adagrada: {}}'": "every branch of search_space.optimizer.choose must compose",
     "optimizer=sgd optimizer.momentum=0.5 '+search_space.optimizer.choose={sgd: {}, adam: {}}'": (
         "every branch of search_space.optimizer.choose must compose"
     ),
@@ -70,6 +72,43 @@ VALUES = {
     "failures.max_retries=-1": "failures.max_retries must not be negative",
     "verbose=3": "verbose must be 0, 1 or 2",
     "trainer.max_epochs=3": "trainer.max_epochs must be budget.max_epochs",
+    "data.num_workers=2": "data.num_workers must not be more than the CPUs of a trial",
+    "+search=asha '+search_space.data.num_workers=\"choice(0, 4)\"'": "data.num_workers must not be more than the CPUs",
+}
+TABLE = "data=table data.path=FILES/train.csv data.target=income"
+IMAGES = "data=idx data.images=FILES/train-images-idx3-ubyte.gz data.labels=FILES/train-labels-idx1-ubyte.gz"
+# What only building can find: the command, what the message says was found, and what it tells to type.
+BUILT = {
+    "data=idx data.images=nope data.labels=nope": ("nope: must be a file that can be read", "data.images=…"),
+    "data=idx data.images=FILES/sms.tsv data.labels=FILES/sms.tsv": ("sms.tsv: an IDX file", "data.images=…"),
+    "data=image_folder data.path=nope": ("nope", "data.path=…"),
+    "data=text data.path=nope.tsv model=recurrent": ("nope.tsv", "data.path=…"),
+    "data=text data.path=FILES/train.tsv data.text_column=txt model=recurrent": ("txt", "data.text_column=…"),
+    "data=audio data.path=FILES/sms.tsv model=audio_cnn": ("sms.tsv", "data.path=…"),
+    "data=table data.path=nope.csv data.target=income": ("nope.csv", "data.path=…"),
+    "data=table data.path=FILES/train.csv data.target=incom": ("incom", "data.target=…"),
+    f"{TABLE} data.drop=[agee]": ("agee", ""),
+    f"{TABLE} model=cnn": ("TableDataModule has no in_channels", "another model or data, or model.net.in_channels=…"),
+    f"{TABLE} model=mlp_regression": ("TableDataModule has no num_targets", ""),
+    f"{IMAGES} model=vae data.standardise=true": ("reconstruction=bernoulli wants x in 0..1", ""),
+    "data=text data.path=FILES/train.tsv": ("TextDataModule has no num_features", ""),
+    "model=cnn data.image=false": ("CNN wants images of shape", "data.image=true, or another model"),
+    "model=recurrent": ("DigitsDataModule has no vocab_size", ""),
+    "model.net.activation=rleu": ("but got 'rleu'", "model.net.activation=…"),
+    "model.net.depth=-1": ("depth", "model.net.depth=…"),
+    "model.num_classes=3": ("must give (batch, num_classes) = (64, 3), but gave (64, 10)", ""),
+    "data.batch_size=0": ("batch_size", "data.batch_size=…"),
+    "data.val_fraction=1.5": ("val_fraction", "data.val_fraction=…"),
+    "init=orthogonal init.gain=x": ("gain must be auto or a number, but got 'x'", "init.gain=…"),
+    "optimizer.lr=-1": ("ValueError: Invalid learning rate: -1", "optimizer.lr=…"),
+    "optimizer.lr=fast": ("TypeError", "optimizer.lr=…"),
+    "lr_scheduler=cosine optimizer.betas=[2,3]": ("Invalid beta parameter", ""),
+    "lr_scheduler=one_cycle lr_scheduler.scheduler.pct_start=2": ("pct_start", "lr_scheduler.scheduler.pct_start=…"),
+    "callbacks=mixup callbacks.mixup.alpha=-1": ("alpha", "callbacks.mixup.alpha=…"),
+    "callbacks=freeze callbacks.freeze.names=nett": ("nett", ""),
+    "trainer.precision=31": ("Precision 31 is invalid", "trainer.precision=…"),
+    "trainer.precision=16-mixed": ("a CPU", "trainer.precision=bf16-mixed"),
+    "trainer.accelerator=gpuu": ("gpuu", "trainer.accelerator=…"),
 }
 PLACES = {
     "--config-dir nowhere": "--config-dir must be a folder that exists",
@@ -101,6 +140,28 @@ def check(code: int, out: str, err: str, rule: str) -> None:
 def test_a_bad_command(here: Path, command: str, rule: str) -> None:
     ran = run(*shlex.split(command))
     check(ran.code, ran.out, ran.err, rule)
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [*BUILT, "mode=plan optimizer.lr=-1", "mode=lr_range model.net.depth=-1"])
+@pytest.mark.usefixtures("checked_here")
+def test_what_cannot_begin_a_trial(here: Path, files: Path, command: str) -> None:
+    ran = run(*shlex.split(command.replace("FILES", str(files))))
+    found, fix = BUILT[re.sub(r"^mode=\w+ ", "", command)]
+    check(ran.code, ran.out, ran.err, "")
+    assert found in ran.found
+    assert ran.fix == fix or not fix
+    assert list(here.iterdir()) == []
+
+
+def test_a_placeholder_that_every_trial_replaces(here: Path) -> None:
+    """The study begins; where the trials cannot be built either, it is refused."""
+    space = "search_space={model: {net: {activation: 'choice(relu, tanh)'}}}"
+    command = ("+search=random", "~search_space", f"+{space}", "model.net.activation=chosen")
+    assert inside(lambda composed: preflight(composed).targets.run(), *command) is None
+    worse = [word.replace("relu, tanh", "rleu, tahn") for word in command]
+    ran = refused(*worse, task=lambda composed: preflight(composed).targets.run())
+    assert ran.found.endswith(("'rleu'", "'tahn'"))
     assert list(here.iterdir()) == []
 
 

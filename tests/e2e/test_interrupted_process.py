@@ -36,6 +36,11 @@ def terminate(process: subprocess.Popen[str]) -> None:
     process.terminate()
 
 
+def terminate_all(process: subprocess.Popen[str]) -> None:
+    """As `timeout` and batch systems do: Ray's own processes must not go before the driver."""
+    os.killpg(process.pid, signal.SIGTERM)
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     with new_place(tmp_path) as place:
@@ -76,7 +81,9 @@ def check_the_same_command_goes_on(place: Place, before: list[str]) -> None:
     assert place.leftovers() == []
 
 
-@pytest.mark.parametrize("end", [terminate, pytest.param(ctrl_c, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "end", [terminate_all, *(pytest.param(end, marks=pytest.mark.slow) for end in (terminate, ctrl_c))]
+)
 def test_an_interrupted_study_is_resumed_by_the_same_command(place: Place, end: End) -> None:
     code, out, err = cut_off(place, end)
     assert code == 75, err
@@ -122,14 +129,16 @@ def _reported(place: Place) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [1.0, 2.5, 4.0])
-def test_a_signal_before_the_study_leaves_nothing(place: Place, seconds: float) -> None:
+@pytest.mark.parametrize("seconds", [1.0, 2.0, 3.0])
+def test_a_signal_before_the_first_report(place: Place, seconds: float) -> None:
     with place.start(*STUDY) as process:
-        time.sleep(seconds)  # somewhere in the start of Ray
+        time.sleep(seconds)  # somewhere in the start of Ray or, on a fast machine, of the first trials
         process.terminate()
         _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 75, err
-    assert "interrupted before the study began; nothing was created" in err
-    assert list(place.work.iterdir()) == []
+    if "interrupted before the study began; nothing was created" in err:
+        assert list(place.work.iterdir()) == []
+    else:
+        assert summary(place.study())["status"] == "interrupted"
     assert place.leftovers() == []
     wait_until(lambda: place.processes() == [], 120)  # Ray's agent takes a while to see that it is alone

@@ -141,6 +141,15 @@ def test_a_metric_that_nobody_logs_makes_the_study_invalid(folder: StudyFolder) 
     assert conductor.fault.fix == "objective.metric=loss"
 
 
+def test_of_several_loaders_a_metric_has_a_longer_name(folder: StudyFolder) -> None:
+    conductor = conduct(folder, make_plan())
+    metrics = {"loss": 1.0, "val_acc/dataloader_idx_0": 0.5, "val_acc/dataloader_idx_1": 0.5}
+    assert not conductor.reported(start(conductor), {**report(1, None), "metrics": metrics})
+    conductor.close(interrupted=False)
+    assert isinstance(conductor.fault, ConfigError)
+    assert conductor.fault.fix == "objective.metric=val_acc/dataloader_idx_0"
+
+
 def test_a_module_that_logs_nothing_makes_the_study_invalid(folder: StudyFolder) -> None:
     conductor = conduct(folder, make_plan())
     train(conductor)
