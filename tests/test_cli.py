@@ -62,8 +62,8 @@ def test_help_lists_every_group(here: Path) -> None:
     assert ran.out.startswith("raytune_nn is powered by Hydra.")
     for line in (
         "model: audio_cnn, cnn, mlp, mlp_regression, recurrent, transformer, vae",
-        "search: asha, random",
-        "search/scheduler: asha, none",
+        "search: asha, bohb, cmaes, gp, grid, nsga2, pb2, pbt, pbt_replay, quasi_random, random, tpe",
+        "search/scheduler: asha, median, none, patience, pb2, pbt, pbt_replay",
     ):
         assert f"\n{line}\n" in ran.out
     assert list(here.iterdir()) == []

@@ -29,7 +29,12 @@ OPTIONS = [
         f"mpl (model: {MODELS})",
         "model=mlp",
     ),
-    ("+search=ahsa", "search must be one of its options", "ahsa (search: asha, random)", "+search=asha"),
+    (
+        "+search=ahsa",
+        "search must be one of its options",
+        "ahsa (search: asha, bohb, cmaes, gp, grid, ",
+        "+search=asha",
+    ),
     (
         "model=mlp/nope",
         "model must be one of its options",
@@ -40,7 +45,7 @@ OPTIONS = [
     (
         "+search=asha search/scheduler=ahsa",
         "search/scheduler must be one of its options",
-        "ahsa (search/scheduler: asha, none)",
+        "ahsa (search/scheduler: asha, median, none, ",
         "search/scheduler=asha",
     ),
     ("optimizer=3 seed=3", "optimizer must be one of its options", "optimizer=3", "optimizer=<an option>"),

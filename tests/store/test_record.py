@@ -96,15 +96,16 @@ def test_the_sums_are_those_of_the_events(entries: list[Event], objective: Objec
 @several
 @given(journals(), objectives)
 def test_the_best_is_the_first_to_end_of_the_best(entries: list[Event], objective: Objective) -> None:
-    reports: dict[str, list[float]] = {}
+    reports: dict[str, list[tuple[int, float]]] = {}
     scores: dict[str, float] = {}  # of the successful, in the order of their ends
     for event in entries:
         if event["type"] == "started":
-            reports[event["trial"]] = []
+            kept = event.get("epoch", 0)  # it goes on from there, or begins anew
+            reports[event["trial"]] = [made for made in reports.get(event["trial"], []) if made[0] <= kept]
         elif event["type"] == "reported" and "val_acc" in event["metrics"]:
-            reports[event["trial"]].append(event["metrics"]["val_acc"])
+            reports[event["trial"]].append((event["epoch"], event["metrics"]["val_acc"]))
         elif event["type"] == "ended" and event["state"] in ("complete", "stopped"):
-            made = reports[event["trial"]]
+            made = [value for _, value in reports[event["trial"]]]
             if objective.take is Take.last:
                 made = made[-1:]
             made = [value if objective.maximise else -value for value in made if not math.isnan(value)]

@@ -261,7 +261,11 @@ def test_asha_pauses_trials_and_promotes_the_best(run: Run, here: Path) -> None:
 
 @pytest.mark.slow
 def test_the_number_of_slots_changes_no_value(run: Run, tmp_path: Path) -> None:
-    arguments = ("search_space=mlp", "budget.num_trials=5", "budget.max_epochs=2")
+    arguments = (
+        "search_space=mlp",
+        "budget.num_trials=20",
+        "budget.max_epochs=2",
+    )  # enough for both slots to be up at once
     two = run(*arguments)
     (tmp_path / "a").rename(tmp_path / "with_two_slots")
     one = run(*arguments, cpus=2.0)
