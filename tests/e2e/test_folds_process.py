@@ -88,7 +88,8 @@ def test_the_model_in_best_is_that_of_its_configuration(here: Path) -> None:
 
 @pytest.mark.slow
 def test_a_study_stops_trials_between_folds(place: Place) -> None:
-    ran = place.run("+search=asha", *FOLDS, "budget.num_trials=6", "budget.max_epochs=3", "cluster.cpus=2")
+    stopping = ("+search=asha", "search.scheduler.promote=false", "cluster.cpus=2")
+    ran = place.run(*stopping, *FOLDS, "budget.num_trials=6", "budget.max_epochs=3")
     assert ran.code == 0, ran.err
     table = trials(place.study())
     assert {row["epochs"] for row in table if row["state"] == "complete"} == {"9"}
