@@ -109,6 +109,10 @@ class OptunaSearcher(Searcher):
         """Keep it for the trial's end."""
         self._reports.setdefault(trial, {}).setdefault(step, score)
 
+    def on_pause(self, trial: str, params: Params) -> None:
+        """As if it were stopped: most paused trials never go on. One that does is learnt of once more."""
+        self.on_end(trial, params, None, "stopped")
+
     def on_end(self, trial: str, params: Params, score: Score | None, state: str) -> None:
         """Keep it until the next suggestion: a thread may be at work on one that must not know it."""
         scores = (score,) if isinstance(score, int | float) else score

@@ -42,6 +42,10 @@ class PointsFirst(Searcher):
         """Pass it on."""
         self._searcher.on_report(trial, step, score)
 
+    def on_pause(self, trial: str, params: Params) -> None:
+        """Pass it on."""
+        self._searcher.on_pause(trial, params)
+
     def on_end(self, trial: str, params: Params, score: Score | None, state: str) -> None:
         """Pass it on."""
         self._searcher.on_end(trial, params, score, state)

@@ -45,6 +45,14 @@ class Searcher(ABC):
             score: The objective at this step, higher is better.
         """
 
+    def on_pause(self, trial: str, params: dict[str, Any]) -> None:  # noqa: B027  need not learn of it
+        """Take in that a trial gave its slot up after its last report; it may go on later, or end as it stands.
+
+        Args:
+            trial: The trial's id.
+            params: What it tried.
+        """
+
     def on_end(self, trial: str, params: dict[str, Any], score: Score | None, state: str) -> None:  # noqa: B027
         """Take in how a trial ended.
 

@@ -126,7 +126,9 @@ class Conductor:
         what = {"decision": str(verdict.decision), "reason": verdict.reason}
         self._write("decided", trial=trial.id, epoch=trial.epochs, **what)
         self._dispatcher.end(trial.id)
-        if not pauses:
+        if pauses:
+            self._searcher.on_pause(trial.id, trial.params)
+        else:
             self._end(trial, "stopped", verdict.reason)
 
     def tick(self) -> None:

@@ -111,16 +111,20 @@ def replay(
         The verdicts on trials that were to be stopped or paused when the driver died, and were not.
     """
     pending: dict[str, Verdict] = {}
+    params: dict[str, Any] = {}  # of each trial by then
     for event in events:
         id, kind = event.get("trial", ""), event["type"]
         if kind == "suggested":
+            params[id] = event["params"]
             searcher.replay(int(id), event["params"])
             scheduler.on_start(id, event["params"])
         elif kind == "reported":
             pending[id] = _tell(event, record, searcher, scheduler)
         elif kind == "decided" and event["decision"] == "pause":  # a stop is carried out by what follows it
             pending.pop(id, None)
+            searcher.on_pause(id, params[id])
         elif kind == "resumed":
+            params[id] = event["params"] or params[id]
             scheduler.next_to_run(event["new"])
         elif kind == "ended":
             trial = record.trials[id]

@@ -132,6 +132,8 @@ def run_study(make: Make, seed: int, cut: int | None = None, told: bool = False)
             trial, tried = running.pop(rng.randrange(len(running)))
             for step in range(1, rng.randrange(1, 4)):
                 journal.tell("on_report", trial, step, rng.random())
+                if rng.random() < 0.25:
+                    journal.tell("on_pause", trial, tried)
             state = rng.choice(STATES)
             journal.tell("on_end", trial, tried, rng.random() if state in ("complete", "stopped") else None, state)
     return suggestions

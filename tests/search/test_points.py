@@ -106,6 +106,9 @@ def test_the_searcher_hears_of_all_trials() -> None:
         def on_report(self, *report: Any) -> None:
             heard.append(report)
 
+        def on_pause(self, *pause: Any) -> None:
+            heard.append(pause)
+
         def on_end(self, *end: Any) -> None:
             heard.append(end)
 
@@ -114,10 +117,11 @@ def test_the_searcher_hears_of_all_trials() -> None:
 
     searcher = PointsFirst([WHOLE], Hears(SPACE, 0))
     searcher.on_report("0", 1, 0.5)
+    searcher.on_pause("0", WHOLE)
     searcher.on_end("0", WHOLE, 0.5, "complete")
     searcher.replay(0, WHOLE)
     searcher.replay(1, {"a": 1})
-    assert heard == [("0", 1, 0.5), ("0", WHOLE, 0.5, "complete"), (0, {"a": 1})]
+    assert heard == [("0", 1, 0.5), ("0", WHOLE), ("0", WHOLE, 0.5, "complete"), (0, {"a": 1})]
 
 
 def test_a_point_is_not_changed_by_who_was_given_it() -> None:

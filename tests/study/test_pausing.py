@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hand_study import Heard, conduct, make_plan, report, start, states
 
 from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, Verdict
+from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
@@ -108,6 +110,38 @@ def test_a_trial_that_pauses_gives_its_slot_up_and_goes_on(folder: StudyFolder, 
     assert conductor.record.epochs == 4
     assert trial.seconds == 3 + 4, "of both pieces, each counted from its own beginning"
     assert scheduler.calls[-3:] == [("next", False, "0"), ("report", "0", 4), ("end", "0")]
+
+
+class Hears(Searcher):
+    """Keeps what it is told of pauses and ends."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def suggest(self, number: int) -> dict[str, Any]:
+        return {"optimizer.lr": 0.25}
+
+    def on_pause(self, *pause: Any) -> None:
+        self.calls.append(("pause", *pause))
+
+    def on_end(self, *end: Any) -> None:
+        self.calls.append(("end", *end))
+
+
+def test_the_searcher_hears_of_a_pause_also_when_the_study_is_resumed(folder: StudyFolder, save: Save) -> None:
+    changed = {"optimizer.lr": 0.5}
+
+    def plan(searcher: Hears) -> StudyPlan:
+        return replace(make_plan(Scripted(None, Resumption("0", params=changed)), num_trials=1), searcher=searcher)
+
+    live, told = Hears(), Hears()
+    with killed(plan(live), folder) as conductor:
+        assert not save(conductor, start(conductor), 1)
+        assert not save(conductor, start(conductor), 2)
+    assert live.calls == [("pause", "0", {"optimizer.lr": 0.25}), ("pause", "0", changed)]
+    with killed(plan(told), folder):
+        pass
+    assert told.calls == live.calls
 
 
 def test_paused_trials_are_stopped_when_nothing_else_is_left(folder: StudyFolder, save: Save) -> None:

@@ -32,8 +32,11 @@ class Proposals:
     def on_report(self, trial: str, step: int, score: float) -> None:
         """Take in a report."""
 
+    def on_pause(self, trial: str, configuration: int) -> None:
+        """Take in that a trial pauses."""
+
     def learn(self, trial: str, configuration: int, score: float | None, state: str) -> None:
-        """Take in how a trial ended, or stands as it pauses."""
+        """Take in how a trial ended."""
 
 
 class TPEProposals(Proposals):
@@ -41,8 +44,7 @@ class TPEProposals(Proposals):
 
     Near is by the sum of squared differences, each parameter scaled to its range in the table (positive ones that span
     two orders of magnitude or more, by their logarithm). TPE is told that the suggestion itself failed, which it makes
-    nothing of, and learns of the configuration instead. It hears of a paused trial as of a stopped one, and once more
-    when it pauses again or ends.
+    nothing of, and learns of the configuration instead.
     """
 
     def __init__(self, table: Table, seed: int) -> None:
@@ -69,6 +71,9 @@ class TPEProposals(Proposals):
 
     def on_report(self, trial: str, step: int, score: float) -> None:
         self.searcher.on_report(trial, step, score)
+
+    def on_pause(self, trial: str, configuration: int) -> None:
+        self.searcher.on_pause(trial, self.params[configuration])
 
     def learn(self, trial: str, configuration: int, score: float | None, state: str) -> None:
         self.searcher.on_end(trial, self.params[configuration], score, state)

@@ -80,6 +80,7 @@ class Simulation:
             return False
         if verdict.decision is Decision.STOP:
             self.scheduler.on_end(trial)
-        if verdict.decision is not Decision.CONTINUE:
             self.proposals.learn(trial, configuration, score, "stopped")
+        elif verdict.decision is Decision.PAUSE:
+            self.proposals.on_pause(trial, configuration)
         return verdict.decision is Decision.CONTINUE
