@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import rehearsal_parts
 import torch
-from trial_parts import base_config, restoring
+from trial_parts import base_config, isolation_undone
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.trial.isolation import trial_threads
@@ -41,8 +41,8 @@ ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
 
 
 @pytest.fixture(autouse=True)
-def _threads_stay() -> Iterator[None]:
-    yield from restoring(torch.get_num_threads, torch.set_num_threads)
+def _put_back() -> Iterator[None]:
+    yield from isolation_undone()
 
 
 def digits(**changes: Any) -> dict[str, Any]:
