@@ -11,6 +11,7 @@ from typing import Any
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from raytune_nn.errors import ConfigError
+from raytune_nn.trial.instantiate import locate
 from raytune_nn.trial.isolation import LIBRARIES
 
 PACKAGE = str(Path(__file__).parents[1])
@@ -19,7 +20,7 @@ RULES = {  # what each part must do
     "model": "the model must be built",
     "init": "the initialisation must fit the model",
     "optimizer": "optimizer and schedule must be built on the model's parameters",
-    "callbacks": "the callbacks must be built",
+    "callbacks": "the callbacks must be built, and fit model and data",
     "trainer": "the trainer must be built, and take the model",
     "batch": "the model must take a batch of the data",
 }
@@ -35,11 +36,22 @@ def blame(error: BaseException, part: str, config: Mapping[str, Any]) -> ConfigE
         config: A trial's configuration, interpolations unresolved.
     """
     frames = traceback.extract_tb(error.__traceback__)
+    callback = _callback(error, config)
     if any(frame.name == "configure_optimizers" for frame in frames):
         part = "optimizer"
+    elif callback is not None:
+        return ConfigError(RULES["callbacks"], _found(error, frames), _fix(error, f"callbacks.{callback}", config))
     elif isinstance(error, MisconfigurationException):
         part = "trainer"
     return ConfigError(RULES[part], _found(error, frames), _fix(error, part, config))
+
+
+def _callback(error: BaseException, config: Mapping[str, Any]) -> str | None:
+    """The configured callback in which it was raised, by its name; None where it was in none."""
+    nodes = {name: node for name, node in (config.get("callbacks") or {}).items() if node}
+    names = {locate(node["_target_"]): name for name, node in nodes.items()}
+    kinds = [type(frame.f_locals.get("self")) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return next((names[kind] for kind in reversed(kinds) if kind in names), None)
 
 
 def _found(error: BaseException, frames: traceback.StackSummary) -> str:
@@ -57,11 +69,15 @@ def _fix(error: BaseException, part: str, config: Mapping[str, Any]) -> str:
     if part == "batch":
         image = config["data"].get("image") is False
         return "data.image=true, or another model" if image else "another model or data: the two must fit each other"
-    leaves = [leaf for group in _GROUPS.get(part, (part,)) for leaf in _leaves(config.get(group), group)]
-    texts = [(path, value) for path, value in leaves if isinstance(value, str) and "${" not in value]
+    group, _, callback = part.partition(".")
+    leaves = [leaf for path in _GROUPS.get(part, (part,)) for leaf in _leaves(_node(config, path), path)]
     numbers = [(path, str(value)) for path, value in leaves if type(value) in (int, float)]
-    found = [path for path, value in texts if value and repr(value) in str(error)]  # beside the name of a file, say
-    found += [path for path, value in texts if _holds(error, value)]
+    if callback:  # it may refuse what it finds there, and tells its name
+        leaves += [leaf for path in ("data", "trainer") for leaf in _leaves(config.get(path), path)]
+    texts = [(path, value) for path, value in leaves if isinstance(value, str) and "${" not in value]
+    quoted = [(str(error).find(repr(value)), path) for path, value in texts if value]  # beside the name of a file, say
+    found = [path for place, path in sorted(quoted) if place >= 0]
+    found += [path for path, value in texts if value != "none" and _holds(error, value)]  # Python's None is no text
     found += [path for path, _ in leaves if _holds(error, path.rpartition(".")[2])]
     found += [path for path, value in numbers if _holds(error, value)]
     alone = [path for path, _ in texts if path.startswith(f"{part}.")]
@@ -69,7 +85,14 @@ def _fix(error: BaseException, part: str, config: Mapping[str, Any]) -> str:
         found = alone
     if found:
         return f"{found[0]}=…"
-    return f"other values under `{part}`, or mend {config[part].get('_target_') or part}"
+    if callback:
+        return f"other values under `{part}`, or leave it out"
+    return f"other values under `{part}`, or mend {config[group].get('_target_') or part}"
+
+
+def _node(config: Mapping[str, Any], path: str) -> Any:
+    group, _, callback = path.partition(".")
+    return config[group][callback] if callback else config.get(group)
 
 
 def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -93,6 +93,63 @@ def test_the_key_that_is_wrong_is_named(changes: dict[str, Any], found: str, fix
     assert told[2] == fix
 
 
+def chosen(name: str, **keywords: Any) -> dict[str, Any]:
+    return {name.lower(): {"_target_": f"raytune_nn.trial.callbacks.{name}", **keywords}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "found", "fix"),
+    [
+        ({"callbacks": chosen("Freeze", names="net.stem")}, "'net.stem' matches none", "callbacks.freeze.names=…"),
+        (
+            {"callbacks": chosen("BatchSizeSchedule", every=1, factor=2, maximum=32, scale_lr="none")},
+            "batch_size <= maximum",
+            "callbacks.batchsizeschedule.maximum=…",
+        ),
+        (
+            {
+                "callbacks": chosen("BatchSizeSchedule", every=1, factor=2, maximum=512, scale_lr="none"),
+                "data": {**DIGITS, "batch_size": None},
+            },
+            "DigitsDataModule.batch_size is None",
+            "data.batch_size=…",
+        ),
+        (
+            {
+                "callbacks": chosen("Accumulation", every=1, factor=2, maximum=4),
+                "trainer": {**base_config()["trainer"], "accumulate_grad_batches": 2},
+            },
+            "accumulate_grad_batches",
+            "trainer.accumulate_grad_batches=…",
+        ),
+        (
+            {"callbacks": chosen("Augment", padding=1), "data": {**DIGITS, "image": False}},
+            "Augment needs images of shape (batch, channels, height, width), but got float32 of shape (64, 64)",
+            "other values under `callbacks.augment`, or leave it out",
+        ),
+    ],
+)
+def test_what_a_callback_refuses_is_told_as_its_own(changes: dict[str, Any], found: str, fix: str) -> None:
+    told = refused(digits(**changes))
+    assert told[0] == "the callbacks must be built, and fit model and data"
+    assert found in told[1]
+    assert told[2] == fix
+
+
+def test_the_model_takes_a_batch_as_the_callbacks_change_it() -> None:
+    rehearse([digits(callbacks=chosen("Mixup", alpha=1.0))])
+    too_few = digits(callbacks=chosen("Mixup", alpha=1.0, num_classes=11))
+    assert refused(too_few)[0] == "the model must take a batch of the data"
+
+
+def test_the_value_that_is_told_first_is_the_wrong_one(tmp_path: Path) -> None:
+    (tmp_path / "rows.tsv").write_text("label\ttext\na\tb\n")
+    text = {"_target_": "raytune_nn.data.TextDataModule", "path": str(tmp_path / "rows.tsv"), "text_column": "text"}
+    told = refused(digits(data={**text, "label_column": "txt"}))
+    assert "has no column 'txt', but 'label', 'text'" in told[1]
+    assert told[2] == "data.label_column=…"
+
+
 def test_a_network_that_does_not_fit_the_data_is_found_by_a_batch() -> None:
     narrow = {**MLP, "net": {**MLP["net"], "in_features": 63}}  # type: ignore[dict-item]
     rule, found, _ = refused(digits(model=narrow))
