@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.trial.instantiate import locate
 from raytune_nn.trial.isolation import LIBRARIES
 
 PACKAGE = str(Path(__file__).parents[1])
@@ -49,9 +49,10 @@ def blame(error: BaseException, part: str, config: Mapping[str, Any]) -> ConfigE
 def _callback(error: BaseException, config: Mapping[str, Any]) -> str | None:
     """The configured callback in which it was raised, by its name; None where it was in none."""
     nodes = {name: node for name, node in (config.get("callbacks") or {}).items() if node}
-    names = {locate(node["_target_"]): name for name, node in nodes.items()}
+    names = {node["_target_"].rpartition(".")[2]: name for name, node in nodes.items()}
     kinds = [type(frame.f_locals.get("self")) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return next((names[kind] for kind in reversed(kinds) if kind in names), None)
+    found = [kind.__name__ for kind in kinds if issubclass(kind, Callback) and kind.__name__ in names]
+    return names[found[-1]] if found else None
 
 
 def _found(error: BaseException, frames: traceback.StackSummary) -> str:
