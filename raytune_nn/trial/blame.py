@@ -25,6 +25,7 @@ RULES = {  # what each part must do
     "batch": "the model must take a batch of the data",
 }
 _GROUPS = {"optimizer": ("optimizer", "lr_scheduler", "param_groups")}  # of the configuration; others are one group
+_BESIDE = ("data", "trainer", "lr_scheduler", "optimizer")  # what a callback may refuse
 
 
 def blame(error: BaseException, part: str, config: Mapping[str, Any]) -> ConfigError:
@@ -37,12 +38,12 @@ def blame(error: BaseException, part: str, config: Mapping[str, Any]) -> ConfigE
     """
     frames = traceback.extract_tb(error.__traceback__)
     callback = _callback(error, config)
-    if any(frame.name == "configure_optimizers" for frame in frames):
-        part = "optimizer"
-    elif callback is not None:
+    if callback is not None:
         return ConfigError(RULES["callbacks"], _found(error, frames), _fix(error, f"callbacks.{callback}", config))
-    elif isinstance(error, MisconfigurationException):
+    if isinstance(error, MisconfigurationException):
         part = "trainer"
+    elif any(frame.name == "configure_optimizers" for frame in frames):
+        part = "optimizer"
     return ConfigError(RULES[part], _found(error, frames), _fix(error, part, config))
 
 
@@ -66,21 +67,22 @@ def _found(error: BaseException, frames: traceback.StackSummary) -> str:
 
 
 def _fix(error: BaseException, part: str, config: Mapping[str, Any]) -> str:
-    """The key that the message speaks of: by its value, its name, or as the only text among numbers."""
+    """The key that the message speaks of: by its path, its value, its name, or as the only text among numbers."""
     if part == "batch":
         image = config["data"].get("image") is False
         return "data.image=true, or another model" if image else "another model or data: the two must fit each other"
     group, _, callback = part.partition(".")
     leaves = [leaf for path in _GROUPS.get(part, (part,)) for leaf in _leaves(_node(config, path), path)]
-    numbers = [(path, str(value)) for path, value in leaves if type(value) in (int, float)]
-    if callback:  # it may refuse what it finds there, and tells its name
-        leaves += [leaf for path in ("data", "trainer") for leaf in _leaves(config.get(path), path)]
+    beside = [leaf for path in _BESIDE for leaf in _leaves(config.get(path), path)] if callback else []
+    names = {path: path.rpartition(".")[2] for path, _ in leaves + beside}
     texts = [(path, value) for path, value in leaves if isinstance(value, str) and "${" not in value]
     quoted = [(str(error).find(repr(value)), path) for path, value in texts if value]  # beside the name of a file, say
-    found = [path for place, path in sorted(quoted) if place >= 0]
+    found = [path for path in names if _holds(error, path)]
+    found += [path for place, path in sorted(quoted) if place >= 0]
     found += [path for path, value in texts if value != "none" and _holds(error, value)]  # Python's None is no text
-    found += [path for path, _ in leaves if _holds(error, path.rpartition(".")[2])]
-    found += [path for path, value in numbers if _holds(error, value)]
+    found += [path for path, _ in leaves if _holds(error, names[path])]
+    found += [path for path, _ in beside if "_" in names[path] and _holds(error, names[path])]  # else plain English
+    found += [path for path, value in leaves if type(value) in (int, float) and _holds(error, str(value))]
     alone = [path for path, _ in texts if path.startswith(f"{part}.")]
     if not found and isinstance(error, TypeError) and len(alone) == 1:
         found = alone

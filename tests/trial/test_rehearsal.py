@@ -93,6 +93,33 @@ def test_the_key_that_is_wrong_is_named(changes: dict[str, Any], found: str, fix
     assert told[2] == fix
 
 
+COSINE = {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR", "T_max": {"from_trainer": "total", "share": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("lr_scheduler", "rule", "fix"),
+    [
+        ({"frequency": 3}, "lr_scheduler.frequency must not be more than the 2 epochs", "lr_scheduler.frequency=…"),
+        ({"warmup": 3}, "lr_scheduler.warmup must be shorter than the training", "lr_scheduler.warmup=…"),
+        ({"interval": "step", "warmup": 99}, "lr_scheduler.warmup must be shorter", "lr_scheduler.warmup=…"),
+    ],
+)
+def test_a_schedule_that_is_too_long(lr_scheduler: dict[str, Any], rule: str, fix: str) -> None:
+    schedule = {"scheduler": COSINE, "interval": "epoch", "frequency": 1, "warmup": 0, **lr_scheduler}
+    trainer = {**base_config()["trainer"], "max_epochs": 2}
+    told = refused(digits(lr_scheduler=schedule, trainer=trainer))
+    assert told[1].startswith(rule)
+    assert told[2] == fix
+
+
+def test_what_lightning_says_of_the_trainer_while_a_schedule_is_built() -> None:
+    schedule = {"scheduler": COSINE, "interval": "step", "frequency": 1}
+    trainer = {**base_config()["trainer"], "limit_train_batches": 0.01}
+    told = refused(digits(lr_scheduler=schedule, trainer=trainer))
+    assert told[0] == "the trainer must be built, and take the model"
+    assert told[2] == "trainer.limit_train_batches=…"
+
+
 def chosen(name: str, **keywords: Any) -> dict[str, Any]:
     return {name.lower(): {"_target_": f"raytune_nn.trial.callbacks.{name}", **keywords}}
 
@@ -121,6 +148,14 @@ def chosen(name: str, **keywords: Any) -> dict[str, Any]:
             },
             "accumulate_grad_batches",
             "trainer.accumulate_grad_batches=…",
+        ),
+        (
+            {
+                "callbacks": chosen("BatchSizeSchedule", every=1, factor=2, maximum=512),
+                "lr_scheduler": {"scheduler": COSINE, "interval": "step", "frequency": 1},
+            },
+            "a schedule by steps (CosineAnnealingLR)",
+            "lr_scheduler.interval=…",
         ),
         (
             {"callbacks": chosen("Augment", padding=1), "data": {**DIGITS, "image": False}},
