@@ -11,33 +11,12 @@ from typing import Any
 import pytest
 import rehearsal_parts
 import torch
+from rehearsal_parts import DIGITS, MLP, chosen, digits, refused
 from trial_parts import base_config, isolation_undone
 
-from raytune_nn.errors import ConfigError
 from raytune_nn.trial.isolation import trial_threads
 from raytune_nn.trial.rehearsal import prepare, rehearse
 from raytune_nn.trial.targets import TargetCheck
-
-DIGITS = {
-    "_target_": "raytune_nn.data.DigitsDataModule",
-    "image": True,
-    "batch_size": 64,
-}
-MLP = {
-    "_target_": "raytune_nn.nn.Classification",
-    "net": {
-        "_target_": "raytune_nn.nn.MLP",
-        "in_features": "${from_data:num_features}",
-        "out_features": "${from_data:num_classes}",
-        "activation": "relu",
-    },
-    "num_classes": "${from_data:num_classes}",
-}
-VAE = {
-    "_target_": "raytune_nn.nn.Autoencoding",
-    "net": {"_target_": "raytune_nn.nn.VAE", "input_shape": "${from_data:input_shape}"},
-}
-ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
 
 
 @pytest.fixture(autouse=True)
@@ -45,19 +24,9 @@ def _put_back() -> Iterator[None]:
     yield from isolation_undone()
 
 
-def digits(**changes: Any) -> dict[str, Any]:
-    return base_config(**{"data": DIGITS, "model": MLP, "optimizer": ADAM, **changes})
-
-
 def parts(does: str = "train", **changes: Any) -> dict[str, Any]:
     model = {"_target_": "rehearsal_parts.Model", "does": does}
     return base_config(**{"data": {"_target_": "rehearsal_parts.Data"}, "model": model, **changes})
-
-
-def refused(*configs: dict[str, Any]) -> tuple[str, str, str]:
-    with pytest.raises(ConfigError) as raised:
-        rehearse(configs)
-    return raised.value.rule, str(raised.value.found), raised.value.fix
 
 
 def test_what_can_begin_passes_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,114 +44,10 @@ def test_a_module_is_taken_to_its_first_batch_and_no_step_further() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("changes", "found", "fix"),
-    [
-        ({"data": {**DIGITS, "val_fraction": 2}}, "val_fraction", "data.val_fraction=…"),
-        ({"model": {**MLP, "net": {**MLP["net"], "activation": "rleu"}}}, "got 'rleu'", "model.net.activation=…"),  # type: ignore[dict-item]
-        ({"init": {"_target_": "raytune_nn.nn.init.initialise", "gain": "x"}}, "gain must be", "init.gain=…"),
-        ({"optimizer": {**ADAM, "lr": -1}}, "ValueError: Invalid learning rate: -1 (adam.py", "optimizer.lr=…"),
-        ({"optimizer": {**ADAM, "lr": "fast"}}, "TypeError: ", "optimizer.lr=…"),
-        ({"trainer": {**base_config()["trainer"], "precision": "31"}}, "Precision '31'", "trainer.precision=…"),
-        ({"model": {**VAE, "reconstruction": "bernouli"}}, "got 'bernouli'", "model.reconstruction=…"),
-    ],
-)
-def test_the_key_that_is_wrong_is_named(changes: dict[str, Any], found: str, fix: str) -> None:
-    told = refused(digits(**changes))
-    assert found in told[1]
-    assert told[2] == fix
-
-
-COSINE = {"_target_": "torch.optim.lr_scheduler.CosineAnnealingLR", "T_max": {"from_trainer": "total", "share": 1.0}}
-
-
-@pytest.mark.parametrize(
-    ("lr_scheduler", "rule", "fix"),
-    [
-        ({"frequency": 3}, "lr_scheduler.frequency must not be more than the 2 epochs", "lr_scheduler.frequency=…"),
-        ({"warmup": 3}, "lr_scheduler.warmup must be shorter than the training", "lr_scheduler.warmup=…"),
-        ({"interval": "step", "warmup": 99}, "lr_scheduler.warmup must be shorter", "lr_scheduler.warmup=…"),
-    ],
-)
-def test_a_schedule_that_is_too_long(lr_scheduler: dict[str, Any], rule: str, fix: str) -> None:
-    schedule = {"scheduler": COSINE, "interval": "epoch", "frequency": 1, "warmup": 0, **lr_scheduler}
-    trainer = {**base_config()["trainer"], "max_epochs": 2}
-    told = refused(digits(lr_scheduler=schedule, trainer=trainer))
-    assert told[1].startswith(rule)
-    assert told[2] == fix
-
-
-def test_what_lightning_says_of_the_trainer_while_a_schedule_is_built() -> None:
-    schedule = {"scheduler": COSINE, "interval": "step", "frequency": 1}
-    trainer = {**base_config()["trainer"], "limit_train_batches": 0.01}
-    told = refused(digits(lr_scheduler=schedule, trainer=trainer))
-    assert told[0] == "the trainer must be built, and take the model"
-    assert told[2] == "trainer.limit_train_batches=…"
-
-
-def chosen(name: str, **keywords: Any) -> dict[str, Any]:
-    return {name.lower(): {"_target_": f"raytune_nn.trial.callbacks.{name}", **keywords}}
-
-
-@pytest.mark.parametrize(
-    ("changes", "found", "fix"),
-    [
-        ({"callbacks": chosen("Freeze", names="net.stem")}, "'net.stem' matches none", "callbacks.freeze.names=…"),
-        (
-            {"callbacks": chosen("BatchSizeSchedule", every=1, factor=2, maximum=32, scale_lr="none")},
-            "batch_size <= maximum",
-            "callbacks.batchsizeschedule.maximum=…",
-        ),
-        (
-            {
-                "callbacks": chosen("BatchSizeSchedule", every=1, factor=2, maximum=512, scale_lr="none"),
-                "data": {**DIGITS, "batch_size": None},
-            },
-            "DigitsDataModule.batch_size is None",
-            "data.batch_size=…",
-        ),
-        (
-            {
-                "callbacks": chosen("Accumulation", every=1, factor=2, maximum=4),
-                "trainer": {**base_config()["trainer"], "accumulate_grad_batches": 2},
-            },
-            "accumulate_grad_batches",
-            "trainer.accumulate_grad_batches=…",
-        ),
-        (
-            {
-                "callbacks": chosen("BatchSizeSchedule", every=1, factor=2, maximum=512),
-                "lr_scheduler": {"scheduler": COSINE, "interval": "step", "frequency": 1},
-            },
-            "a schedule by steps (CosineAnnealingLR)",
-            "lr_scheduler.interval=…",
-        ),
-        (
-            {"callbacks": chosen("Augment", padding=1), "data": {**DIGITS, "image": False}},
-            "Augment needs images of shape (batch, channels, height, width), but got float32 of shape (64, 64)",
-            "other values under `callbacks.augment`, or leave it out",
-        ),
-    ],
-)
-def test_what_a_callback_refuses_is_told_as_its_own(changes: dict[str, Any], found: str, fix: str) -> None:
-    told = refused(digits(**changes))
-    assert told[0] == "the callbacks must be built, and fit model and data"
-    assert found in told[1]
-    assert told[2] == fix
-
-
 def test_the_model_takes_a_batch_as_the_callbacks_change_it() -> None:
     rehearse([digits(callbacks=chosen("Mixup", alpha=1.0))])
     too_few = digits(callbacks=chosen("Mixup", alpha=1.0, num_classes=11))
     assert refused(too_few)[0] == "the model must take a batch of the data"
-
-
-def test_the_value_that_is_told_first_is_the_wrong_one(tmp_path: Path) -> None:
-    (tmp_path / "rows.tsv").write_text("label\ttext\na\tb\n")
-    text = {"_target_": "raytune_nn.data.TextDataModule", "path": str(tmp_path / "rows.tsv"), "text_column": "text"}
-    told = refused(digits(data={**text, "label_column": "txt"}))
-    assert "has no column 'txt', but 'label', 'text'" in told[1]
-    assert told[2] == "data.label_column=…"
 
 
 def test_a_network_that_does_not_fit_the_data_is_found_by_a_batch() -> None:
