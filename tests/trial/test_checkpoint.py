@@ -56,11 +56,11 @@ def trainer() -> Trainer:
 
 
 def checkpointer(folder: Path, best: float | None, objective: Objective = ACCURACY) -> Checkpointer:
-    return Checkpointer(folder / "checkpoints" / "7", CONFIG, objective, best)
+    return Checkpointer(folder / "checkpoints" / "7", CONFIG, objective, () if best is None else ((best,),))
 
 
 def kept(keeper: Checkpointer, trainer: Trainer, values: Sequence[float | None]) -> list[bool]:
-    return [keeper.keep(trainer, value) == "7" for value in values]
+    return [keeper.keep(trainer, None if value is None else (value,)) == "7" for value in values]
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -95,14 +95,14 @@ def test_where_the_last_report_counts_a_worse_one_is_kept_as_well(tmp_path: Path
 
 
 def test_model_and_configuration_lie_side_by_side(tmp_path: Path, trainer: Trainer) -> None:
-    checkpointer(tmp_path, best=None).keep(trainer, 0.5)
+    checkpointer(tmp_path, best=None).keep(trainer, (0.5,))
     folder = tmp_path / "checkpoints" / "7"
     assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "model.ckpt"]
     assert yaml.safe_load((folder / "config.yaml").read_text()) == CONFIG
 
 
 def test_the_model_loads_without_unpickling(tmp_path: Path, trainer: Trainer) -> None:
-    checkpointer(tmp_path, best=None).keep(trainer, 0.5)
+    checkpointer(tmp_path, best=None).keep(trainer, (0.5,))
     loaded, model = load(tmp_path), trainer.lightning_module
     assert all(torch.equal(loaded["state_dict"][name], value) for name, value in model.state_dict().items())
     assert set(loaded["state_dict"]) == set(model.state_dict())
@@ -112,7 +112,7 @@ def test_the_model_loads_without_unpickling(tmp_path: Path, trainer: Trainer) ->
 
 def test_what_only_unpickling_brings_back_is_left_out(tmp_path: Path) -> None:
     trainer = fitted(Hoarder(torch.nn.Linear(1, 1), Colour.RED, rate=0.25))
-    checkpointer(tmp_path, best=None).keep(trainer, 0.5)
+    checkpointer(tmp_path, best=None).keep(trainer, (0.5,))
     loaded = load(tmp_path)
     assert loaded["history"] == [1, 2]
     assert "state_dict" in loaded
@@ -123,7 +123,7 @@ def test_a_model_that_cannot_be_written_leaves_the_earlier_one(
     tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = checkpointer(tmp_path, best=None)
-    keeper.keep(trainer, 0.5)
+    keeper.keep(trainer, (0.5,))
     before = (tmp_path / "checkpoints" / "7" / "model.ckpt").read_bytes()
 
     def fail(checkpoint: object, path: Path) -> None:
@@ -132,5 +132,5 @@ def test_a_model_that_cannot_be_written_leaves_the_earlier_one(
 
     monkeypatch.setattr(trainer.strategy, "save_checkpoint", fail)
     with pytest.raises(OSError, match="disk full"):
-        keeper.keep(trainer, 0.75)
+        keeper.keep(trainer, (0.75,))
     assert (tmp_path / "checkpoints" / "7" / "model.ckpt").read_bytes() == before

@@ -79,7 +79,7 @@ def run(folder: Path, *, until: int = 10**6, params: dict[str, Any] | None = Non
     """Trains trial 7 of a study in ``folder``."""
     reports = Reports(until)
     study = context(base_config(**changes), folder)
-    run_trial(study, TrialTask("7", params or {}, best_value=None), Isolation(threads=1), reports)
+    run_trial(study, TrialTask("7", params or {}, front=()), Isolation(threads=1), reports)
     return reports
 
 
@@ -147,7 +147,7 @@ def test_an_exception_passes_through_and_closes_the_run(tmp_path: Path) -> None:
 
     study = context(base_config(), tmp_path)
     with pytest.raises(ZeroDivisionError, match="user's code"):
-        run_trial(study, TrialTask("7", {}, None), Isolation(threads=1), send)
+        run_trial(study, TrialTask("7", {}, ()), Isolation(threads=1), send)
     assert Run(tmp_path / "tb" / "7").status() == "failure"
 
 
@@ -178,7 +178,7 @@ def test_every_report_is_in_the_run_before_it_is_answered(tmp_path: Path, monkey
         happened.append(f"{len(Run(tmp_path / 'tb' / '7').scalars('val_acc'))} sent")
         return True
 
-    run_trial(context(base_config(), tmp_path), TrialTask("7", {}, None), Isolation(threads=1), send)
+    run_trial(context(base_config(), tmp_path), TrialTask("7", {}, ()), Isolation(threads=1), send)
     assert happened == ["flushed", "1 sent", "flushed", "2 sent", "flushed", "3 sent"]
 
 
@@ -218,7 +218,7 @@ def train_in_order(folder: Path, trials: Sequence[str]) -> dict[str, list[dict[s
     for trial in trials:
         reports = Reports()
         study = context(base_config(model={"_target_": "leaky_module.Leaky", "width": 1}), folder)
-        run_trial(study, TrialTask(trial, {"model.width": widths[trial]}, None), isolation, reports)
+        run_trial(study, TrialTask(trial, {"model.width": widths[trial]}, ()), isolation, reports)
         metrics[trial] = [report.metrics for report in reports]
     isolation.restore(0)  # the next process starts as this one did
     return metrics
@@ -244,6 +244,6 @@ def test_without_isolation_the_leaky_module_shows(tmp_path: Path, monkeypatch: p
 def test_the_objective_decides_about_checkpoints(tmp_path: Path) -> None:
     study = context(base_config(model=net(0.25, 0.5)), tmp_path)
     reports = Reports()
-    run_trial(study, TrialTask("7", {}, best_value=0.375), Isolation(threads=1), reports)
+    run_trial(study, TrialTask("7", {}, front=((0.375,),)), Isolation(threads=1), reports)
     assert [report.checkpoint for report in reports] == [None, "7", None]
     assert study.objective == ACCURACY
