@@ -71,10 +71,11 @@ def trials_table(record: StudyRecord) -> str:
     ranked = rank(record)[:SHOWN_TRIALS]
     stars = {trial.id for trial in record.front} if record.objective.further else set()
     wide = 14 if record.objective.folds is None else 22
-    names = "".join(f" {goal.metric:>{wide - 1}}" for goal in record.objective.goals)
+    widths = [max(wide - 1, len(goal.metric)) for goal in record.objective.goals]
+    names = "".join(f" {goal.metric:>{width}}" for goal, width in zip(record.objective.goals, widths, strict=True))
     lines = [f"{'trial':>6}  {'state':<10}{names}{'epochs':>8}{'seconds':>9}  parameters"]
     for trial in ranked:
-        values = "".join(f" {value:>{wide - 1}}" for value in format_results(trial, record))
+        values = "".join(f" {text:>{width}}" for text, width in zip(format_results(trial, record), widths, strict=True))
         name = f"{'* ' if trial.id in stars else ''}{trial.id}"
         lines.append(f"{name:>6}  {trial.state:<10}{values}{trial.epochs:>8}{trial.seconds:>9.1f}  {_params(trial)}")
     if len(record.trials) > len(ranked):
