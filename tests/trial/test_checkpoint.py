@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from pytorch_lightning import Trainer
 from trial_parts import ACCURACY, Data, Net, quiet
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Goal, Objective, Values
 from raytune_nn.config.schema import Take
 from raytune_nn.trial.checkpoint import Checkpointer
 
@@ -92,6 +93,28 @@ def test_where_the_last_report_counts_a_worse_one_is_kept_as_well(tmp_path: Path
     last = Objective("val_acc", maximise=True, take=Take.last)
     keeper = checkpointer(tmp_path, 0.5, last)
     assert kept(keeper, trainer, [0.875, 0.75, 0.25, 0.625]) == [True, True, False, True]
+
+
+TWO = Objective("val_acc", True, Take.best, further=(Goal("val_loss", False),))
+
+
+@pytest.mark.parametrize(
+    ("take", "written"),
+    [(Take.best, [False, True, False, False, True]), (Take.last, [False, True, False, True, True])],
+)
+def test_of_several_metrics_the_trials_value_is_kept_if_no_trial_dominates_it(
+    tmp_path: Path, trainer: Trainer, take: Take, written: list[bool]
+) -> None:
+    """Dominated; not; dominated; not, but the trial's value only if the last report counts; equal to one there."""
+    front: tuple[Values, ...] = ((0.75, 0.5), (0.5, 0.25))
+    keeper = Checkpointer(tmp_path / "7", CONFIG, replace(TWO, take=take), front)
+    reports = [(0.375, 0.5), (0.5, 0.125), (0.625, 0.625), (0.25, 0.0625), (0.75, 0.5)]
+    assert [keeper.keep(trainer, values) == "7" for values in reports] == written
+
+
+def test_a_trial_that_goes_on_keeps_what_beats_its_own_reports_too(tmp_path: Path, trainer: Trainer) -> None:
+    keeper = Checkpointer(tmp_path / "7", CONFIG, ACCURACY, front=((0.25,),), values=(0.5,))
+    assert [keeper.keep(trainer, (value,)) == "7" for value in (0.375, 0.625)] == [False, True]
 
 
 def test_model_and_configuration_lie_side_by_side(tmp_path: Path, trainer: Trainer) -> None:

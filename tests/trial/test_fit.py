@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import yaml
 from event_files import Run
 from trial_parts import ACCURACY, Reports, base_config, context
 
+from raytune_nn.config.objective import Goal, Objective
+from raytune_nn.config.schema import Take
 from raytune_nn.trial.fit import quieten, run_trial
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.task import Report, TrialTask
@@ -239,6 +242,26 @@ def test_without_isolation_the_leaky_module_shows(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Isolation, "restore", lambda self, seed: torch.manual_seed(seed))
     after_another = train_in_order(tmp_path, ["A", "B"])
     assert after_another["B"] != alone["B"], "else the test above proves nothing"
+
+
+def test_a_trial_of_several_metrics(tmp_path: Path) -> None:
+    """The run has those of the report that counts, and a model is kept where no trial dominates that."""
+    two = replace(ACCURACY, further=(Goal("epochs", False),))
+    study, reports = context(base_config(model=net(0.25, 0.5, 0.375)), tmp_path, objective=two), Reports()
+    run_trial(study, TrialTask("7", {}, front=((0.25, 0.0),)), Isolation(threads=1), reports)
+    assert [report.checkpoint for report in reports] == [None, "7", None]
+    run = Run(tmp_path / "tb" / "7")
+    assert (run.scalars("final/val_acc"), run.scalars("final/epochs")) == ([(0, 0.5)], [(0, 2.0)])
+
+
+@pytest.mark.parametrize("lost", ["missing", "nan"])
+def test_any_metric_that_is_lost_ends_a_training(tmp_path: Path, lost: str) -> None:
+    model = {"_target_": "trial_parts.Net", "accuracy": [0.25, math.nan, 0.5]}
+    further = Goal("nobody", False) if lost == "missing" else Goal("val_acc", True)
+    two = Objective("epochs", True, Take.best, further=(further,))
+    reports = Reports()
+    run_trial(context(base_config(model=model), tmp_path, objective=two), TrialTask("7", {}, ()), Isolation(1), reports)
+    assert len(reports) == (1 if lost == "missing" else 2)
 
 
 def test_the_objective_decides_about_checkpoints(tmp_path: Path) -> None:

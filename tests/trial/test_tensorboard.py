@@ -83,6 +83,14 @@ def test_the_end_has_the_final_value_and_the_true_status(logger: TrialLogger, fa
     assert run.last_tag() == metadata.SESSION_END_INFO_TAG
 
 
+def test_each_of_several_metrics_has_its_final_value(tmp_path: Path) -> None:
+    logger = TrialLogger(tmp_path / "tb" / "0", "0", PARAMS, ["val_acc", "val_loss"])
+    logger.close((0.75, 0.25), failed=False)
+    run = read(logger)
+    assert run.metrics() == ["final/val_acc", "final/val_loss"]
+    assert (run.scalars("final/val_acc"), run.scalars("final/val_loss")) == ([(0, 0.75)], [(0, 0.25)])
+
+
 def test_a_trial_without_a_value_has_no_final_one(logger: TrialLogger) -> None:
     logger.close(None, failed=True)
     run = read(logger)
