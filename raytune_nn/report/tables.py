@@ -42,7 +42,7 @@ def _front_lines(record: StudyRecord) -> list[str]:
     lines = [f"\nPareto front of {count}, best first by {record.objective.metric}"]
     for trial in front[:SHOWN_TRIALS]:
         lines.append(f"  trial {trial.id}: {named_results(trial, record)} at epoch {trial.value_epoch}")
-        lines.append(f"      {_params(trial)}")
+        lines += [f"      {_params(trial)}"] if trial.params else []
     if len(front) > SHOWN_TRIALS:
         lines.append(f"  … and {len(front) - SHOWN_TRIALS} more in summary.json")
     return lines
