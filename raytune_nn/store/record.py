@@ -216,14 +216,8 @@ class StudyRecord:
         self._move(trial, event["state"])
         if trial.state == "diverged":
             trial.value, trial.value_epoch, trial.metrics = None, None, {}
-        values = self.values(trial) if self.may_win(trial) else None
-        if values is not None:
-            self._join_front(trial, values)
-
-    def _join_front(self, trial: TrialRecord, values: Values) -> None:
-        """Adds a trial if it belongs there, and takes out those that it dominates."""
-        objective = self.objective
-        if objective.joins(values, self.front_values):
+        values, objective = self.values(trial) if self.may_win(trial) else None, self.objective
+        if values is not None and objective.joins(values, self.front_values):
             self._front = [pair for pair in self._front if not objective.dominates(values, pair[1])]
             insort(self._front, (trial, values), key=lambda pair: -objective.score(pair[1][0]))
 
