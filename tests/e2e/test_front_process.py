@@ -32,6 +32,7 @@ def front_of(table: list[dict[str, str]]) -> dict[str, tuple[float, float]]:
     }
 
 
+@pytest.mark.slow
 def test_a_study_of_two_objectives(place: Place, here: Path) -> None:
     ran = place.run(*STUDY)
     assert ran.code == 0, ran.err
