@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from raytune_nn.cluster.resources import Capacity, plan_capacity
 from raytune_nn.config.compose import Composed, compose_branch, type_config
+from raytune_nn.config.monitors import check_monitors
 from raytune_nn.config.objective import Objective, read_objective
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
@@ -62,7 +63,7 @@ def preflight(composed: Composed) -> Checked:
     """
     settings = composed.settings
     objective = read_objective(settings.objective)
-    check_budget(settings.budget)
+    check_budget(settings.budget, objective)
     if settings.verbose not in (0, 1, 2):
         raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
     if settings.failures.max_retries < 0:
@@ -76,6 +77,7 @@ def preflight(composed: Composed) -> Checked:
     _check_epochs(settings)
     check_weights(settings.model_weights)
     space, branches = _space(composed) if settings.search else (Space(), {})
+    check_monitors(objective, composed.config, branches)
     searcher_node, scheduler = _search(composed, space, objective)
     check_folds(objective, composed.config, branches, space, scheduler, settings.budget.max_epochs)
     _check_workers(composed.config, space)
@@ -112,9 +114,8 @@ def _search(composed: Composed, space: Space, objective: Objective) -> tuple[Map
     tree = {"search": {"searcher": search.searcher, "scheduler": search.scheduler}}
     for place in ("search.searcher", "search.scheduler"):
         check_place(tree, place, composed.settings.security.allow_targets)
-    taken = signature(locate(search.scheduler["_target_"])).parameters  # most schedulers need not know the space
-    extras = {"space": space, "seed": composed.settings.seed}
-    scheduler = instantiate(search.scheduler, **{name: value for name, value in extras.items() if name in taken})
+    extras = {"space": space, "seed": composed.settings.seed}  # most schedulers need not know the space
+    scheduler = instantiate(search.scheduler, **_taken(search.scheduler, extras))
     check_pairing(scheduler, locate(search.searcher["_target_"]), objective)
     return search.searcher, scheduler
 
@@ -123,10 +124,17 @@ def _searcher(settings: Config, node: Mapping[str, Any], space: Space, objective
     search, seed = settings.search, settings.seed
     if search is None:
         return RandomSearcher(space, seed)
-    searcher: Searcher = instantiate(node, space=space, seed=seed)
+    extras = {"objectives": len(objective.goals)}  # those that learn nothing need not know how many there are
+    searcher: Searcher = instantiate(node, space=space, seed=seed, **_taken(node, extras))
     if search.warm_start is not None:
         warm_start(searcher, search.warm_start, space, objective)
     return PointsFirst(read_points(search.points, space, seed), searcher) if search.points else searcher
+
+
+def _taken(node: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Those keywords that what a node names takes."""
+    taken = signature(locate(node["_target_"])).parameters
+    return {name: value for name, value in extras.items() if name in taken}
 
 
 def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any]]]]:

@@ -6,10 +6,10 @@ everything that it decides follows from the events in its journal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from raytune_nn.config.objective import finite
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
@@ -88,14 +88,15 @@ class Conductor:
         saved = {"saved": True} if report["saved"] else {}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **saved)
-        value = self.record.objective.value(report["metrics"])
-        if value is None:
+        values = self.record.objective.values(report["metrics"])
+        if values is None:
             self._missing_metric(state, report["metrics"])
             return False
-        if not math.isfinite(value):
-            self._end(state, "diverged", f"{self.record.objective.metric} was {value} at epoch {report['epoch']}")
+        if not finite(values):
+            what = self.record.objective.not_finite(values)
+            self._end(state, "diverged", f"{what} at epoch {report['epoch']}")
             return False
-        return self._decide(state, report["epoch"], value)
+        return self._decide(state, report["epoch"], values[0])
 
     def ended(self, trial: str, error: str = "") -> None:
         """The trial's training is over: it came to its end, was stopped, or failed with this traceback."""
@@ -185,17 +186,16 @@ class Conductor:
 
     def _missing_metric(self, trial: TrialRecord, metrics: Mapping[str, float]) -> None:
         """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""
-        metric = self.record.objective.metric
+        objective = self.record.objective
+        metric = next(goal.metric for goal in objective.goals if goal.metric not in metrics)
         if any(other.value is not None for other in self.record.trials.values()):
             self._end(trial, "failed", f"{metric} is not logged")
             return
-        names = sorted(metrics)
-        known = ", ".join(names) or "nothing at all"
-        longer = [name for name in names if name.startswith(metric)]  # several loaders: val_acc/dataloader_idx_0
+        known = ", ".join(sorted(metrics)) or "nothing at all"
         self.fault = ConfigError(
             "objective.metric must be logged by the module (self.log) in training or validation",
             f"{metric}; the module logs {known}",
-            f"objective.metric={(longer or names)[0]}" if names else "self.log(…) in validation_step",
+            objective.instead(metric, sorted(metrics)),
         )
         self.ending = f"{metric} is not logged"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,7 @@ from dataclasses import replace
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, finite
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.task import Report
 
@@ -26,7 +25,7 @@ class Reporter(Checkpoint):
 
     Args:
         send: Takes a report and answers whether the trial goes on.
-        objective: A value of it that is not finite ends the training at once.
+        objective: A value of a metric that is not finite ends the training at once.
         may_pause: Whether the answer to a report may be to pause, by the epochs of the report before and of this one.
         epoch: Of the report before.
 
@@ -68,15 +67,15 @@ class Reporter(Checkpoint):
 
     def _report(self, trainer: Trainer) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        value = self._objective.value(metrics)
+        values = self._objective.values(metrics)
         report = Report(
             epoch=trainer.current_epoch + 1,
             step=trainer.global_step,
             seconds=time.monotonic() - self._started,
             metrics=metrics,
-            checkpoint=self.checkpointer.keep(trainer, value),
+            checkpoint=self.checkpointer.keep(trainer, values),
         )
-        lost = value is None or not math.isfinite(value)
+        lost = not finite(values)
         waits = self._may_pause is not None and self._may_pause(self._last_epoch, report.epoch)
         self._last_epoch = report.epoch
         if waits and not lost:
