@@ -12,6 +12,7 @@ from raytune_nn.space.domains import Choice
 from raytune_nn.space.space import Space
 
 LEAST_SOURCES = 10  # the best tenth of them is where the search starts
+LEAST_POPULATION = 4  # the better half of fewer is one trial, whose covariance says nothing
 
 
 class CMAES(OptunaSearcher):
@@ -28,12 +29,12 @@ class CMAES(OptunaSearcher):
         population_size: Trials a generation; None: 4 + 3 ln(numbers in the space), rounded down.
 
     Raises:
-        ConfigError: The space has no number to adapt, or ``population_size`` is no integer or less than 2.
+        ConfigError: The space has no number to adapt, or ``population_size`` is no integer or less than 4.
     """
 
     def __init__(self, space: Space, seed: int, population_size: int | None = None) -> None:
         if population_size is not None:
-            check_count("population_size", population_size, 2)
+            check_count("population_size", population_size, LEAST_POPULATION)
         super().__init__(space, seed)
         self._population_size = population_size
         self._numbers = [name for (_, domain), name in self._names.items() if _is_adapted(domain)]
