@@ -14,6 +14,7 @@ import pytest
 
 from raytune_nn.cluster.connect import ENVIRONMENT, local_cluster
 from raytune_nn.cluster.resources import Capacity
+from raytune_nn.modes.search import SLOT_MODULES
 from raytune_nn.trial.targets import TargetCheck
 
 os.environ.update(ENVIRONMENT)  # before any test imports ray, which reads some of it only once
@@ -54,7 +55,7 @@ def ray_cluster(users: Path) -> Iterator[str]:
     """A local Ray with two slots, one for all tests; the folder for its files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)])))
-        with local_cluster(Capacity(cpus=2, gpus=0, slots=2), verbose=1) as scratch:
+        with local_cluster(Capacity(cpus=2, gpus=0, slots=2), 1, SLOT_MODULES) as scratch:
             yield scratch
 
 
