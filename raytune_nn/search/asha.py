@@ -39,7 +39,8 @@ class ASHA(Scheduler):
     with those of its own bracket. The brackets share the trials in the proportions of Hyperband.
 
     Args:
-        max_epochs: Epochs of a whole training; nothing is decided at this step or after it.
+        max_epochs: Epochs of a whole training; nothing is decided at this step or after it. With another fidelity this
+            and the next are given in its unit.
         grace_period: Epochs every trial trains for certain: the first rung.
         reduction_factor: Ratio of a rung to the one before, and of results to those that go on (eta).
         brackets: How many; 1 is the most eager one alone.
@@ -88,7 +89,7 @@ class ASHA(Scheduler):
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """grace_period * reduction_factor**k, in epochs, as far as max_epochs."""
+        """grace_period * reduction_factor**k, as far as max_epochs."""
         return self._rungs
 
     @property
@@ -112,7 +113,6 @@ class ASHA(Scheduler):
         if place.verdict is not GO_ON:
             return place.verdict  # a repeated report
         if step >= self._max_epochs:
-            self._any_complete = True
             return GO_ON
         reached = place.bracket.rungs[place.entered : bisect_right(place.bracket.steps, step)]
         if self._promote:
@@ -121,9 +121,10 @@ class ASHA(Scheduler):
             place.verdict = self._stop(place, reached, trial, score)
         return place.verdict
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         """Forget that the trial runs or waits; its results still count."""
         self._running.discard(trial)
+        self._any_complete = self._any_complete or complete
         if trial in self._places:
             self._places[trial].leave()
 
@@ -142,11 +143,11 @@ class ASHA(Scheduler):
     def describe(self) -> str:
         """One line for the plan."""
         if not self._deciding:
-            return f"ASHA: no rung below {self._max_epochs} epochs, so nothing is stopped"
+            return f"ASHA: no rung below {self._max_epochs}, so nothing is stopped"
         steps = ", ".join(map(str, self._deciding))
         does = f"pauses at {steps} until" if self._promote else f"goes on at {steps} if"
         brackets = f"; {len(self._brackets)} brackets" if len(self._brackets) > 1 else ""
-        return f"ASHA: of {self._max_epochs} epochs, {does} in the best 1/{self._factor} there{brackets}"
+        return f"ASHA: up to {self._max_epochs}, {does} in the best 1/{self._factor} there{brackets}"
 
     def _place(self, trial: str) -> _Place:
         if trial not in self._places:

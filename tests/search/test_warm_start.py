@@ -10,6 +10,7 @@ import pytest
 import yaml
 from command_line import inside
 
+from raytune_nn.config.fidelity import EPOCHS
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.errors import ConfigError
@@ -73,7 +74,7 @@ def write(folder: StudyFolder, space: Space, config: dict[str, Any], params: dic
 
 def test_it_hears_reports_and_ends_in_their_order(earlier: StudyFolder) -> None:
     told = Told()
-    warm_start(told, "studies/first", SPACE, LOSS)
+    warm_start(told, "studies/first", SPACE, LOSS, EPOCHS)
     trials = [f"{earlier.path}/{number}" for number in range(4)]
     assert told.calls == [
         (trials[0], 1, -3.0),
@@ -92,7 +93,7 @@ def test_another_space_is_refused_with_the_difference() -> None:
         {"optimizer": {"lr": "loguniform(1e-5, 1e-1)", "choose": {"sgd": {"momentum": "uniform(0, 1)"}, "adamw": {}}}}
     )
     with pytest.raises(ConfigError, match="over the same search_space, and first is not") as caught:
-        warm_start(Told(), "studies/first", other, LOSS)
+        warm_start(Told(), "studies/first", other, LOSS, EPOCHS)
     assert str(caught.value.found).split("\n         ") == [
         "",
         "optimizer.lr (optimizer=adamw): loguniform(0.0001, 0.1) -> loguniform(1e-05, 0.1)",
@@ -105,14 +106,14 @@ def test_another_space_is_refused_with_the_difference() -> None:
 @pytest.mark.parametrize("objective", [Objective("val_acc", False, Take.best), Objective("val_loss", True, Take.best)])
 def test_another_objective_is_refused(objective: Objective) -> None:
     with pytest.raises(ConfigError, match="with the same objective, and first is not") as caught:
-        warm_start(Told(), "studies/first", SPACE, objective)
+        warm_start(Told(), "studies/first", SPACE, objective, EPOCHS)
     assert caught.value.found == "val_loss, min"
     assert caught.value.fix.startswith("objective.metric=val_loss objective.mode=min")
 
 
 def test_a_folder_without_a_study_is_refused(here: Path) -> None:
     with pytest.raises(ConfigError, match=r"search\.warm_start must be the folder of a study"):
-        warm_start(Told(), str(here), SPACE, LOSS)
+        warm_start(Told(), str(here), SPACE, LOSS, EPOCHS)
 
 
 def test_a_command_begins_with_the_points_and_knows_the_earlier_study(here: Path) -> None:
