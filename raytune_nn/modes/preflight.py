@@ -145,18 +145,11 @@ def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any
     space = parse_space(composed.settings.search_space)
     branches: dict[str, dict[str, dict[str, Any]]] = {}
     for path, domain, _ in space.paths():
-        if space_chooses(space, path):
+        if space.chooses(path):
             options = {option: compose_branch(composed.overrides, path, option) for option in domain.corners()}
             branches.setdefault(path, {}).update(options)
     check_space(space, composed.config, branches)
     return space, branches
-
-
-def space_chooses(space: Space, path: str) -> bool:
-    """Whether a path is a config group that is chosen, at any depth."""
-    return path in space.choices or any(
-        space_chooses(branch, path) for group in space.choices.values() for branch in group.branches.values()
-    )
 
 
 def _variants(config: Mapping[str, Any], branches: Mapping[str, Any], space: Space) -> Iterator[dict[str, Any]]:
