@@ -1,24 +1,20 @@
-"""Studies on the digits whose schedulers count optimizer steps: one slot, in this process, with real trainings."""
+"""Studies on the digits whose schedulers count optimizer steps, or whose trials skip epochs."""
 
 from __future__ import annotations
 
 import gc
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict
 
 import pytest
 import torch
 from command_line import inside
+from one_slot import paused, run
 
 from raytune_nn.modes.preflight import preflight
-from raytune_nn.store.journal import Event, read_journal
+from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.resume import replay
-from raytune_nn.study.session import StudyPlan, open_study
-from raytune_nn.trial.fit import run_trial
-from raytune_nn.trial.isolation import Isolation
 
 # An epoch has 11, 21 or 42 steps, as the batch size is drawn.
 SMALL = ("search.fidelity=step", "budget.num_trials=5", "budget.max_epochs=5", "seed=1", "cluster.cpus=1")
@@ -27,41 +23,12 @@ RUNGS = (30, 90)
 PBT = ("+search=pbt", *SMALL, "search.scheduler.max_epochs=120", "search.scheduler.interval=30")
 
 
-class Killed(Exception):
-    """The driver dies."""
-
-
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
     gc.unfreeze()
-
-
-def run(name: str, command: tuple[str, ...], kill_after: int | None = None) -> tuple[StudyPlan, list[Event]]:
-    """One driver's time with a study; the plan is as fresh as the journal found it."""
-    checked = inside(preflight, *command, f"study.name={name}")
-    plan, folder, isolation = checked.plan, checked.folder, Isolation(threads=1)
-    heard: list[str] = []
-
-    def listen(event: Event, record: StudyRecord) -> None:
-        heard.append(event["type"])
-        if len(heard) == kill_after:
-            raise Killed
-
-    with suppress(Killed), open_study(plan, folder, listen) as conductor:
-        while (task := conductor.next_task()) is not None:
-            conductor.started(task.id)
-            id = task.id
-            run_trial(plan.context(folder), task, isolation, lambda report: conductor.reported(id, asdict(report)))  # noqa: B023
-            conductor.ended(id)
-        conductor.close(interrupted=False)
-    return plan, list(read_journal(folder.journal))
-
-
-def paused(events: list[Event]) -> list[tuple[str, int, str]]:
-    return [(event["trial"], event["epoch"], event["reason"]) for event in events if event["type"] == "decided"]
 
 
 def outcome(events: list[Event]) -> list[tuple[str, str]]:
@@ -79,7 +46,7 @@ def steps(events: list[Event]) -> dict[str, dict[int, int]]:
 
 @pytest.mark.usefixtures("here")
 def test_rungs_are_entered_by_steps_and_a_replay_gives_the_same_decisions() -> None:
-    _, events = run("first", ASHA)
+    events = run("first", ASHA)
     taken = steps(events)
     assert len({each[1] for each in taken.values()}) > 1, "or steps would be epochs by another name"
     for trial, epoch, reason in paused(events):
@@ -106,10 +73,10 @@ def test_rungs_are_entered_by_steps_and_a_replay_gives_the_same_decisions() -> N
 @pytest.mark.parametrize("command", [ASHA, PBT], ids=["asha", "pbt"])
 @pytest.mark.usefixtures("here")
 def test_a_study_that_was_cut_goes_on_as_if_it_was_not(command: tuple[str, ...]) -> None:
-    _, whole = run("whole", command)
+    whole = run("whole", command)
     for cut in (9, 21):
         run(f"cut{cut}", command, kill_after=cut)
-        _, events = run(f"cut{cut}", command)
+        events = run(f"cut{cut}", command)
         assert sorted(set(paused(events))) == sorted(paused(whole))
         assert outcome(events) == outcome(whole)
         assert steps(events) == steps(whole)
@@ -118,7 +85,7 @@ def test_a_study_that_was_cut_goes_on_as_if_it_was_not(command: tuple[str, ...])
 @pytest.mark.slow
 @pytest.mark.usefixtures("here")
 def test_a_population_is_compared_every_so_many_steps() -> None:
-    _, events = run("first", PBT)
+    events = run("first", PBT)
     now: dict[str, int] = defaultdict(int)
     saved: dict[str, int] = {}
     passed: dict[str, bool] = {}
@@ -134,3 +101,16 @@ def test_a_population_is_compared_every_so_many_steps() -> None:
         elif event["type"] == "resumed":
             now[trial] = saved[trial] = saved[event["source"] or trial]
     assert any(event["type"] == "resumed" and event["source"] is not None for event in events), "somebody is copied"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("search", ["asha", "pbt"])
+@pytest.mark.usefixtures("here")
+def test_trials_that_validate_every_other_epoch_are_decided_on_late(search: str) -> None:
+    small = ("budget.num_trials=5", "budget.max_epochs=7", "trainer.check_val_every_n_epoch=2", "cluster.cpus=1")
+    events = run("first", (f"+search={search}", *small))
+    assert {event["epoch"] for event in events if event["type"] == "reported"} == {2, 4, 6}
+    decided = {epoch for _, epoch, _ in paused(events)}
+    assert decided == ({2, 4} if search == "asha" else {4, 6}), "rungs 1 and 3; every 3"
+    complete = [trial for trial, state in outcome(events) if state == "complete"]
+    assert len(complete) == (1 if search == "asha" else 5), "one comes to its end, though its last report does not"
