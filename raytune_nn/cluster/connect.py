@@ -9,12 +9,14 @@ import os
 import secrets
 import shutil
 import signal
+import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
 
+from raytune_nn.cluster.fork_server import fork_server
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.errors import UnusableError
 
@@ -37,30 +39,53 @@ _SOCKET = "/rtnn-12345678/session_2026-12-31_23-59-59_123456_1234567/sockets/pla
 
 
 @contextlib.contextmanager
-def local_cluster(capacity: Capacity, verbose: int) -> Iterator[str]:
+def local_cluster(capacity: Capacity, verbose: int, preload: Sequence[str] = ()) -> Iterator[str]:
     """Starts Ray, yields the folder for its files, and removes both afterwards.
+
+    Args:
+        capacity: What Ray may use.
+        verbose: From 2 on, Ray's own output is shown.
+        preload: Modules that the slots need, imported once for all of them.
 
     Raises:
         UnusableError: Ray does not start.
     """
     quiet = verbose < 2
     os.environ.update(ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(capacity.slots))
+    forks = bool(preload) and sys.platform == "linux"
+    with (
+        _temporary_folder() as folder,
+        fork_server(folder, preload, quiet) if forks else contextlib.nullcontext(),
+        _ray(capacity, folder, quiet, forks),
+    ):
+        yield folder
+
+
+@contextlib.contextmanager
+def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[None]:
     import ray
 
     importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting
-    folder = tempfile.mkdtemp(prefix="rtnn-", dir=_short_temporary_folder())
     try:
         os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
         importing.start()
-        _start(capacity, folder, quiet)
+        _start(capacity, folder, quiet, forks)
         importing.join()
         if quiet:
             _silence(ray)
-        yield folder
+        yield
     finally:
         if importing.is_alive():
             importing.join()
         ray.shutdown()
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[str]:
+    folder = tempfile.mkdtemp(prefix="rtnn-", dir=_short_temporary_folder())
+    try:
+        yield folder
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -70,12 +95,12 @@ def _short_temporary_folder() -> str:
     return folder if len(os.fsencode(folder + _SOCKET)) <= 107 else "/tmp"
 
 
-def _start(capacity: Capacity, folder: str, quiet: bool) -> None:
+def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
     import ray
 
     on_sigterm = signal.getsignal(signal.SIGTERM)
     try:
-        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals():
+        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), _forking_workers(forks):
             ray.init(
                 address="local",
                 num_cpus=max(1, int(capacity.cpus)),
@@ -130,6 +155,16 @@ def _apart_from_our_signals() -> Iterator[None]:
 
     apart = functools.partial(services.ConsolePopen, start_new_session=True)
     with mock.patch.object(services, "ConsolePopen", apart):
+        yield
+
+
+@contextlib.contextmanager
+def _forking_workers(on: bool) -> Iterator[None]:
+    """Ray's workers are forks of the fork server; it has no option for the program that starts them either."""
+    from ray._private import ray_constants
+
+    starter = os.path.join(os.path.dirname(__file__), "fork_client.py") if on else ray_constants.SETUP_WORKER_FILENAME
+    with mock.patch.object(ray_constants, "SETUP_WORKER_FILENAME", starter):
         yield
 
 

@@ -111,16 +111,17 @@ def _not_in_defaults(found: re.Match[str], arguments: Sequence[str]) -> ConfigEr
         )
     typed = _typed(key, arguments)
     if key.startswith("search/"):
-        return ConfigError("a searcher or scheduler belongs to a search", typed, f"+search=asha {typed}")
+        return ConfigError("a searcher or scheduler belongs to a search", typed, f"+search=asha {shlex.quote(typed)}")
+    fix = shlex.quote(f"+{typed}")
     if key in ADDED:
-        return ConfigError(f"{key} is not part of the defaults, so it is added with +", typed, f"+{typed}")
-    return ConfigError("only groups of the defaults can be overridden", typed, f"+{typed}")
+        return ConfigError(f"{key} is not part of the defaults, so it is added with +", typed, fix)
+    return ConfigError("only groups of the defaults can be overridden", typed, fix)
 
 
 def _already_there(found: re.Match[str], arguments: Sequence[str]) -> ConfigError:
     key = next(filter(None, found.groups()))
     typed = _typed(key, arguments)
-    return ConfigError(f"{key} has a value already, so it is changed without +", typed, typed.lstrip("+"))
+    return ConfigError(f"{key} has a value already, so it is changed without +", typed, shlex.quote(typed.lstrip("+")))
 
 
 def _not_deleted(found: re.Match[str], arguments: Sequence[str]) -> ConfigError:
@@ -169,7 +170,7 @@ _WORDINGS: dict[str, Callable[[re.Match[str], Sequence[str]], ConfigError]] = {
 def _from_omegaconf(error: OmegaConfBaseException, arguments: Sequence[str]) -> ConfigError:
     key, message = error.full_key or "", (error.msg or str(error)).splitlines()[0]
     if isinstance(error, InterpolationKeyError):
-        wanted = _quoted(message) or "…"
+        wanted = found[1] if (found := re.search(r"'([^']+)'", message)) else "…"
         typed = next((text for text in arguments if f"${{{wanted}" in text), f"${{{wanted}}}")
         return ConfigError("an interpolation must refer to a key that exists", typed, f"+{wanted}=…, or another key")
     if isinstance(error, InterpolationResolutionError) and not isinstance(error, ValidationError):
@@ -215,16 +216,17 @@ def _unknown_key(error: OmegaConfBaseException, key: str, arguments: Sequence[st
     if "/" in key:
         return ConfigError(f"{key} must be a config group", typed, f"one of those that {_HELP} lists")
     if key.startswith("search.") and not siblings:
-        return ConfigError("search.… belongs to a search", typed, f"+search=asha {typed}")
+        return ConfigError("search.… belongs to a search", typed, f"+search=asha {shlex.quote(typed)}")
     if not siblings:
         above = key.rpartition(".")[0]
         return ConfigError(f"{above} holds a value, and no keys", typed, f"{above}=…")
     prefix = key[: -len(name)] if key.endswith(name) else ""
     meant = nearest(name, siblings)
     if meant:
-        fix = typed.lstrip("+").replace(f"{prefix}{name}", f"{prefix}{meant}", 1)
+        fix = shlex.quote(typed.lstrip("+").replace(f"{prefix}{name}", f"{prefix}{meant}", 1))
     else:
-        fix = f"one of: {', '.join(prefix + item for item in sorted(siblings))}"
+        added = f"; or +{key}=…, where the class takes it" if "_target_" in siblings else ""
+        fix = f"one of: {', '.join(prefix + item for item in sorted(siblings))}{added}"
     return ConfigError(f"{key or name} must be a key of the configuration", typed, fix)
 
 
@@ -232,11 +234,6 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _quoted(text: str) -> str | None:
-    found = re.search(r"'([^']+)'", text)
-    return found[1] if found else None
 
 
 def _typed(key: str, arguments: Sequence[str]) -> str:

@@ -71,9 +71,9 @@ def _sweep(checked: Checked) -> Sweep:
         try:
             rates = exponential_rates(test.low, test.high, test.steps)
             return sweep_rates(config, isolation, rates, lambda *_: progress.advance(task))
-        except SystemExit as exit:  # Lightning's answer to a KeyboardInterrupt
-            raise KeyboardInterrupt from exit
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to it is to exit
+                raise KeyboardInterrupt from error
             last = "\n    ".join(traceback.format_exc().strip().splitlines()[-12:])
             raise NoSuccessfulTrialError("a range test needs a training that runs", last) from error
 

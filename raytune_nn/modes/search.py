@@ -12,6 +12,8 @@ from raytune_nn.study.interrupt import interruptible, terminable
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
 
+SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data")
+
 
 @terminable()
 def search(composed: Composed) -> None:
@@ -32,7 +34,8 @@ def search(composed: Composed) -> None:
 
 def _run(checked: Checked, view: LiveView) -> Conductor:
     plan, settings = checked.plan, checked.plan.settings
-    with local_cluster(checked.capacity, settings.verbose) as scratch:
+    preload = () if settings.resources.gpus else SLOT_MODULES  # a CUDA that was touched does not survive a fork
+    with local_cluster(checked.capacity, settings.verbose, preload) as scratch:
         from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
 
         with (

@@ -29,8 +29,8 @@ class ASHA(Scheduler):
     With promotion a trial pauses at a rung (after skipped ones, at the highest that it has reached), except where it
     would itself be given the next free slot: it then trains on, which is the same and spares it a checkpoint's loading.
     Of several in a rung the best goes first, and of equals the earliest. A budget may be too small for anybody to come
-    to the end: 16 trials fill the rungs 1, 3 and 9 with 16, 5 and 1 results. So when nothing runs, nothing new comes
-    and no trial has been trained to its end, the best one of the highest rung goes on.
+    to the end: 16 trials fill the rungs 1, 3 and 9 with 16, 5 and 1 results. So when nothing runs and nothing new
+    comes, the best one of the highest rung goes on, unless a trial has come to its end there or beyond.
 
     Without promotion a trial goes on while n < reduction_factor, or if its rank (1 + the results strictly better, so
     that ties share the better rank) is good enough at that moment; else it ends, at the lowest rung that stops it.
@@ -85,7 +85,7 @@ class ASHA(Scheduler):
         self._downwards = sorted(rungs, key=lambda rung: -rung.step)
         self._places: dict[str, _Place] = {}
         self._running: set[str] = set()
-        self._any_complete = False
+        self._farthest = 0  # step of a trial that has come to its end
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -110,6 +110,7 @@ class ASHA(Scheduler):
     def on_report(self, trial: str, step: int, score: float) -> Verdict:
         """Enter the score into the rungs the trial has reached since its last report, and judge it there."""
         place = self._place(trial)
+        place.step = max(place.step, step)
         if place.verdict is not GO_ON:
             return place.verdict  # a repeated report
         if step >= self._max_epochs:
@@ -124,15 +125,16 @@ class ASHA(Scheduler):
     def on_end(self, trial: str, complete: bool) -> None:
         """Forget that the trial runs or waits; its results still count."""
         self._running.discard(trial)
-        self._any_complete = self._any_complete or complete
         if trial in self._places:
             self._places[trial].leave()
+            self._farthest = max(self._farthest, self._places[trial].step if complete else 0)
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
         """The best promotable trial of the highest rung that has one."""
         result = self._next_promotable()
-        if result is None and not (new_available or self._running or self._any_complete):
-            result = next(filter(None, (rung.best_waiting for rung in self._downwards)), None)
+        if result is None and not (new_available or self._running):
+            beyond = (rung.best_waiting for rung in self._downwards if rung.step > self._farthest)
+            result = next(filter(None, beyond), None)
         if result is None:
             return None
         trial = result[2]
@@ -193,6 +195,7 @@ class _Place:
     """Where a trial stands."""
 
     bracket: Bracket
+    step: int = 0  # at its last report
     entered: int = 0  # how many of the bracket's rungs it has a result in
     verdict: Verdict = GO_ON
     waits: tuple[Rung, Result] | None = None

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
+_FILES = "events.out.tfevents.*"
 _EARLIER = "events.out.tfevents.0000000000.earlier"  # comes before a writer's own files, whose names hold the time
 _HEAD, _TAIL = 12, 4  # bytes of a record around its content: length and checksum, checksum
 
@@ -18,7 +19,8 @@ def cut_after(folder: Path, number: int | None) -> int | None:
     """Keeps of a run what was written before the mark of a state, or of the last one before it.
 
     A trial that took over the state of another has no mark of it in its own run, but those of its own earlier states.
-    The files are replaced, not changed: an attempt that has not noticed its end yet writes into the void.
+    The files are replaced, not changed: an attempt that has not noticed its end yet writes into the void. What else a
+    module puts into the folder (images, the runs that torch makes of ``add_scalars``) stays, where anything does.
 
     Args:
         folder: Of the run.
@@ -29,7 +31,8 @@ def cut_after(folder: Path, number: int | None) -> int | None:
     """
     records, end = bytearray(), 0
     step: int | None = None
-    for path in sorted(folder.glob("*")) if number is not None else ():
+    files = sorted(path for path in folder.glob(_FILES) if path.is_file())
+    for path in files if number is not None else ():
         for record, event in _records(path):
             records += record
             if _is_mark(event) and number is not None and int(event.session_log.checkpoint_path) <= number:
@@ -39,7 +42,7 @@ def cut_after(folder: Path, number: int | None) -> int | None:
         return None
     draft = folder.with_name(f".{folder.name}")
     draft.write_bytes(records[:end])
-    for path in folder.glob("*"):
+    for path in files:
         path.unlink()
     os.replace(draft, folder / _EARLIER)
     return step

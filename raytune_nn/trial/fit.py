@@ -16,6 +16,7 @@ from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.lean_loop import lighten
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
@@ -41,6 +42,7 @@ def run_trial(
     Raises:
         Exception: Whatever the user's code raises.
     """
+    lighten()
     config = merge_params(study.config, study.branches, task.params)
     seed = int(setting(config, "seed"))
     isolation.restore(seed)

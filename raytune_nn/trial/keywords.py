@@ -61,12 +61,22 @@ def _check_names(path: str, signature: inspect.Signature, node: Mapping[str, Any
     named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
     for key in given:
         if key not in named:
-            near = difflib.get_close_matches(key, named, n=1)
-            raise ConfigError(
-                f"{path}.{key} must be a keyword of {node['_target_']}",
-                f"{key}; it takes {', '.join(named) or 'none'}",
-                f"{path}.{near[0]}={node[key]}" if near else f"~{path}.{key}",
-            )
+            raise _unknown(path, key, node, f"a keyword of {node['_target_']}", named)
+
+
+def _unknown(path: str, key: str, node: Mapping[str, Any], what: str, known: Sequence[str]) -> ConfigError:
+    """The error for a key that a node must not have.
+
+    Args:
+        what: What its keys must be.
+        known: What they may be.
+    """
+    near = difflib.get_close_matches(key, known, n=1)
+    return ConfigError(
+        f"{path}.{key} must be {what}",
+        f"{key}; known are {', '.join(known) or 'none'}",
+        f"{'' if near[0] in node else '+'}{path}.{near[0]}={node[key]}" if near else f"~{path}.{key}",
+    )
 
 
 def check_schedule(lr_scheduler: Mapping[str, Any], max_epochs: object = None) -> None:
@@ -80,11 +90,8 @@ def check_schedule(lr_scheduler: Mapping[str, Any], max_epochs: object = None) -
     """
     for key in lr_scheduler:
         if key not in _SCHEDULE:
-            near = difflib.get_close_matches(key, _SCHEDULE, n=1)
-            raise ConfigError(
-                f"lr_scheduler.{key} must be a key that Lightning knows, or one of the warm-up",
-                f"{key}; they are {', '.join(_SCHEDULE)}",
-                f"+lr_scheduler.{near[0]}={lr_scheduler[key]}" if near else f"~lr_scheduler.{key}",
+            raise _unknown(
+                "lr_scheduler", key, lr_scheduler, "a key of Lightning's schedules or the warm-up", _SCHEDULE
             )
     interval, frequency = lr_scheduler.get("interval", "epoch"), lr_scheduler.get("frequency", 1)
     if interval not in ("epoch", "step"):

@@ -138,6 +138,8 @@ class _StopAtFirstBatch(Checkpoint):
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         self.begins("batch")
+        for change in getattr(pl_module.training_step, "changes", ()):
+            batch = change.change(trainer, batch)
         if type(pl_module).__module__.startswith(_OURS):
             pl_module.eval()
             with torch.no_grad(), trainer.precision_plugin.forward_context():

@@ -30,7 +30,8 @@ def build_schedule(
             epochs or optimizer steps, as ``interval`` says) and ``warmup_start`` (a factor).
 
     Raises:
-        ValueError: The warm-up is as long as the training, or the length cannot be known.
+        ValueError: The warm-up is as long as the training, no step of the schedule falls into it, or the length
+            cannot be known.
     """
     node, frequency = lr_scheduler.get("scheduler"), lr_scheduler.get("frequency", 1)
     warmup = math.ceil(lr_scheduler.get("warmup", 0) / frequency)
@@ -42,6 +43,11 @@ def build_schedule(
             rates = [group["lr"] for group in optimizer.param_groups]
             return rates if len(rates) > 1 else rates[0]
         steps = scheduler_steps(model.trainer, lr_scheduler.get("interval", "epoch"), frequency) - warmup
+        if steps + warmup == 0:
+            raise ValueError(
+                f"lr_scheduler.frequency must not be more than the {model.trainer.max_epochs} epochs of the training, "
+                f"but is {frequency}"
+            )
         if steps < 1:
             raise ValueError(
                 f"lr_scheduler.warmup must be shorter than the training, but the schedule has {steps + warmup} steps, "

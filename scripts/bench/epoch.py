@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterable
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
+from timings import timings_table
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -68,7 +68,8 @@ def main() -> None:
     for _ in range(options.repeats):
         for name, make in makers.items():
             times.setdefault(name, []).append(measure(make, options.epochs))
-    print(table(times, options))
+    title = f"{options.repeats} trainings each of {options.epochs} epochs of the digits, one thread"
+    print(timings_table(title, ("loaders", "ms an epoch", "ours / this"), times, lambda ours, this: ours / this))
 
 
 def loaders(data: DigitsDataModule) -> dict[str, Callable[[], tuple[Loader, Loader]]]:
@@ -107,27 +108,6 @@ def measure(make: Callable[[], tuple[Loader, Loader]], epochs: int) -> float:
     train, val = make()
     trainer.fit(Module(), train_dataloaders=train, val_dataloaders=val)
     return 1000 * clock.seconds / epochs
-
-
-def table(times: dict[str, list[float]], options: argparse.Namespace) -> str:
-    """Milliseconds and ratios as Markdown."""
-    ours = next(iter(times.values()))
-    lines = [
-        f"{options.repeats} trainings each of {options.epochs} epochs of the digits, one thread",
-        "",
-        "| loaders | ms an epoch | ours / this |",
-        "|---|---|---|",
-    ]
-    for name, values in times.items():
-        ratios = [mine / value for mine, value in zip(ours, values, strict=True)]
-        lines.append(f"| {name} | {spread(values, 1)} | {spread(ratios, 2)} |")
-    return "\n".join(lines)
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Median with the extremes."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from timings import timings_table
 
 PEERS = Path(__file__).resolve().parent / "peers"
 
@@ -34,7 +35,8 @@ def main() -> None:
                 took = measure(command)
                 seconds.setdefault(name, []).append(took)
                 print(f"{repeat + 1}/{options.repeats}  {took:6.1f} s  {name}", file=sys.stderr, flush=True)
-    print(table(seconds, options))
+    title = f"{options.trials} trainings of {options.epochs} epochs, {options.cpus} CPUs, {options.repeats} runs each"
+    print(timings_table(title, ("whole command", "seconds", "ratio"), seconds, lambda hand, this: this / hand))
 
 
 def commands(options: argparse.Namespace, folder: str) -> dict[str, list[str]]:
@@ -66,27 +68,6 @@ def measure(command: list[str]) -> float:
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
     return took
-
-
-def table(seconds: dict[str, list[float]], options: argparse.Namespace) -> str:
-    """Seconds and ratios as Markdown."""
-    base = next(iter(seconds.values()))
-    lines = [
-        f"{options.trials} trainings of {options.epochs} epochs, {options.cpus} CPUs, {options.repeats} runs each",
-        "",
-        "| whole command | seconds | ratio |",
-        "|---|---|---|",
-    ]
-    for name, values in seconds.items():
-        ratios = [value / reference for value, reference in zip(values, base, strict=True)]
-        lines.append(f"| {name} | {spread(values, 1)} | {spread(ratios, 2)} |")
-    return "\n".join(lines)
-
-
-def spread(values: list[float], digits: int) -> str:
-    """Median with the extremes."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
-"""The page about the configuration names every option."""
+"""The page about the configuration names every option, and keys that are there."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
+from command_line import compose
 
 from raytune_nn.config.compose import conf_dir
 
@@ -17,3 +20,13 @@ OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.rg
 def test_it_is_named(option: str) -> None:
     group, _, name = option.rpartition("/")
     assert f"`{name}`" in PAGE or f"{group}={name}`" in PAGE or f"{group}={name} " in PAGE
+
+
+@pytest.mark.usefixtures("here")
+def test_its_keys_are_there() -> None:
+    typed = [word for code in re.findall("`([^`\n]+)`", PAGE) for word in shlex.split(code)]
+    values = {word.partition("=")[0]: word for word in typed if re.match(r"[+\w]+\.[\w.]+=.", word)}
+    assert len(values) > 15
+    for key, option in {"model.loss": "model=mlp_regression", "search.scheduler.study": "+search=pbt_replay"}.items():
+        compose(option, values.pop(key))
+    compose("+search=pbt", "callbacks=freeze", *values.values())

@@ -74,6 +74,12 @@ PLUS = [
         "search.scheduler.grace_period=3",
         "+search=asha search.scheduler.grace_period=3",
     ),
+    (
+        "'search.points=[{optimizer.lr: 0.1}]'",
+        "search.… belongs to a search",
+        "search.points=[{optimizer.lr: 0.1}]",
+        "+search=asha 'search.points=[{optimizer.lr: 0.1}]'",
+    ),
     ("+model=cnn", "model has a value already, so it is changed without +", "+model=cnn", "model=cnn"),
     ("+seed=3", "seed has a value already, so it is changed without +", "+seed=3", "seed=3"),
     (
@@ -98,6 +104,13 @@ KEYS = [
         "search_space.optimizer.lr.loww must be a key of the configuration",
         "search_space.optimizer.lr.loww=1",
         "search_space.optimizer.lr.low=1",
+    ),
+    (
+        "optimizer.amsgrad=true",
+        "optimizer.amsgrad must be a key of the configuration",
+        "optimizer.amsgrad=true",
+        "one of: optimizer._target_, optimizer.betas, optimizer.fused, optimizer.lr, optimizer.weight_decay; or "
+        "+optimizer.amsgrad=…, where the class takes it",
     ),
     ("optimizer.lr.x=3", "optimizer.lr holds a value, and no keys", "optimizer.lr.x=3", "optimizer.lr=…"),
     ("optimizer/x=3", "optimizer/x must be a config group", "optimizer/x=3", f"one of those that {HELP} lists"),

@@ -77,6 +77,25 @@ def test_a_training_that_fails_is_one_message() -> None:
     assert "RuntimeError" in ran.found
 
 
+def test_a_module_that_exits_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exits(*_: object) -> None:
+        raise SystemExit(3)
+
+    monkeypatch.setattr("raytune_nn.trial.lr_range.sweep_rates", exits)
+    ran = range_test()
+    assert (ran.code, ran.rule) == (3, "a range test needs a training that runs")
+    assert "SystemExit: 3" in ran.found
+
+    def is_interrupted(*_: object) -> None:  # as Lightning ends then
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            exit(1)
+
+    monkeypatch.setattr("raytune_nn.trial.lr_range.sweep_rates", is_interrupted)
+    assert range_test().code == 75
+
+
 def test_a_search_over_other_groups_does_not_matter() -> None:
     choice = "+search_space.optimizer.choose={adam: {}, adamw: {}}"
     ran = run("mode=lr_range", *QUICK, "+search=asha", choice)

@@ -131,6 +131,16 @@ def test_a_trial_may_come_to_its_end_without_a_report_there() -> None:
     assert next_trials(asha, new_available=False) == []
 
 
+def test_who_ended_early_does_not_keep_those_ahead_from_their_end() -> None:
+    asha = ASHA(27)
+    assert report(asha, 3, a=0.5, b=0.4) == [PAUSE, PAUSE]
+    assert asha.on_report("c", 1, 0.1).decision is PAUSE
+    asha.on_end("c", complete=True)
+    assert next_trials(asha, new_available=False) == ["a"]
+    asha.on_end("a", complete=True)
+    assert next_trials(asha, new_available=False) == []
+
+
 def test_another_goes_on_where_the_last_one_failed() -> None:
     asha = ASHA(9)
     report(asha, 1, a=0.5, b=0.4)

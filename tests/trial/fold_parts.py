@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,9 @@ from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.task import TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
+
+THREE = replace(ACCURACY, folds=3)
+VALUES = [[0.5, 0.75], [0.25, 0.5], [1.0, 0.5]]  # of each validation, fold by fold
 
 
 class FoldData(Data):

@@ -1,16 +1,42 @@
-"""A module and data that fail at a place of choice, on the way to the first batch."""
+"""A module and data that fail at a place of choice, on the way to the first batch, and trials that get there."""
 
 from __future__ import annotations
 
 import os
 from typing import Any
 
+import pytest
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
+from trial_parts import base_config
+
+from raytune_nn.errors import ConfigError
+from raytune_nn.trial.rehearsal import rehearse
 
 calls: list[str] = []
+
+DIGITS = {
+    "_target_": "raytune_nn.data.DigitsDataModule",
+    "image": True,
+    "batch_size": 64,
+}
+MLP = {
+    "_target_": "raytune_nn.nn.Classification",
+    "net": {
+        "_target_": "raytune_nn.nn.MLP",
+        "in_features": "${from_data:num_features}",
+        "out_features": "${from_data:num_classes}",
+        "activation": "relu",
+    },
+    "num_classes": "${from_data:num_classes}",
+}
+VAE = {
+    "_target_": "raytune_nn.nn.Autoencoding",
+    "net": {"_target_": "raytune_nn.nn.VAE", "input_shape": "${from_data:input_shape}"},
+}
+ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
 
 
 def _reach(place: str, does: str) -> None:
@@ -88,3 +114,20 @@ class Data(LightningDataModule):
 
     def val_dataloader(self) -> Any:
         return DataLoader(TensorDataset(torch.zeros(2, 1)))
+
+
+def digits(**changes: Any) -> dict[str, Any]:
+    """A trial on the digits."""
+    return base_config(**{"data": DIGITS, "model": MLP, "optimizer": ADAM, **changes})
+
+
+def chosen(name: str, **keywords: Any) -> dict[str, Any]:
+    """``callbacks`` with one of ours."""
+    return {name.lower(): {"_target_": f"raytune_nn.trial.callbacks.{name}", **keywords}}
+
+
+def refused(*configs: dict[str, Any]) -> tuple[str, str, str]:
+    """Rule, value found and fix of what the rehearsal says."""
+    with pytest.raises(ConfigError) as raised:
+        rehearse(configs)
+    return raised.value.rule, str(raised.value.found), raised.value.fix

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from event_files import Run
-from fold_parts import FoldNet, fold_config
-from trial_parts import ACCURACY, Reports, context
+from fold_parts import THREE, VALUES, FoldNet, fold_config
+from trial_parts import Reports, context, isolation_undone
 
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.task import TrialTask
 
-THREE = replace(ACCURACY, folds=3)
-VALUES = [[0.5, 0.75], [0.25, 0.5], [1.0, 0.5]]
-
 
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    gc.unfreeze()
+    yield from isolation_undone()
 
 
 def train(folder: Path, task: TrialTask, pauses: bool, until: int = 9) -> Reports:

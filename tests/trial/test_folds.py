@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import statistics
 from collections.abc import Iterator
@@ -15,26 +14,21 @@ import pytest
 import torch
 import yaml
 from event_files import Run
-from fold_parts import fold_config, run
+from fold_parts import THREE, VALUES, fold_config, run
 from hypothesis import given
 from hypothesis import strategies as st
-from trial_parts import ACCURACY, Reports
+from trial_parts import ACCURACY, Reports, isolation_undone
 
 from raytune_nn.config.schema import Take
 from raytune_nn.trial.folds import mean_metrics
 
-THREE = replace(ACCURACY, folds=3)
-VALUES = [[0.5, 0.75], [0.25, 0.5], [1.0, 0.5]]
 STEPS = 4  # of an epoch
 finite = st.floats(-1e6, 1e6)
 
 
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    gc.unfreeze()
+    yield from isolation_undone()
 
 
 def train(

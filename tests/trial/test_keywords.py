@@ -48,11 +48,13 @@ def test_anything_goes_where_the_target_takes_any() -> None:
     check({"whatever": 2}, iter)  # written in C, without a signature
 
 
-@pytest.mark.parametrize(("key", "fix"), [("widht", "model.width=5"), ("dept", "model.depth=5"), ("zzz", "~model.zzz")])
+@pytest.mark.parametrize(
+    ("key", "fix"), [("widht", "model.width=5"), ("dept", "+model.depth=5"), ("zzz", "~model.zzz")]
+)
 def test_an_unknown_keyword_is_named_with_the_nearest(key: str, fix: str) -> None:
     error = refused({"width": 1, key: 5})
     assert error.rule == f"model.{key} must be a keyword of pkg.Net"
-    assert error.found == f"{key}; it takes width, depth, norm"
+    assert error.found == f"{key}; known are width, depth, norm"
     assert error.fix == fix
 
 
@@ -109,13 +111,14 @@ def test_a_schedule_that_can_be_built(node: dict[str, Any]) -> None:
     [
         ("freqency", "+lr_scheduler.frequency=5"),
         ("warm_up", "+lr_scheduler.warmup=5"),
+        ("intervall", "lr_scheduler.interval=5"),
         ("gamma", "~lr_scheduler.gamma"),
     ],
 )
 def test_a_key_that_lightning_would_pass_over(key: str, fix: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        check_schedule({"scheduler": None, key: 5})
-    assert raised.value.rule == f"lr_scheduler.{key} must be a key that Lightning knows, or one of the warm-up"
+        check_schedule({"scheduler": None, "interval": "epoch", key: 5})
+    assert raised.value.rule == f"lr_scheduler.{key} must be a key of Lightning's schedules or the warm-up"
     assert raised.value.fix == fix
 
 

@@ -11,53 +11,22 @@ from typing import Any
 import pytest
 import rehearsal_parts
 import torch
-from trial_parts import base_config, restoring
+from rehearsal_parts import DIGITS, MLP, chosen, digits, refused
+from trial_parts import base_config, isolation_undone
 
-from raytune_nn.errors import ConfigError
 from raytune_nn.trial.isolation import trial_threads
 from raytune_nn.trial.rehearsal import prepare, rehearse
 from raytune_nn.trial.targets import TargetCheck
 
-DIGITS = {
-    "_target_": "raytune_nn.data.DigitsDataModule",
-    "image": True,
-    "batch_size": 64,
-}
-MLP = {
-    "_target_": "raytune_nn.nn.Classification",
-    "net": {
-        "_target_": "raytune_nn.nn.MLP",
-        "in_features": "${from_data:num_features}",
-        "out_features": "${from_data:num_classes}",
-        "activation": "relu",
-    },
-    "num_classes": "${from_data:num_classes}",
-}
-VAE = {
-    "_target_": "raytune_nn.nn.Autoencoding",
-    "net": {"_target_": "raytune_nn.nn.VAE", "input_shape": "${from_data:input_shape}"},
-}
-ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
-
 
 @pytest.fixture(autouse=True)
-def _threads_stay() -> Iterator[None]:
-    yield from restoring(torch.get_num_threads, torch.set_num_threads)
-
-
-def digits(**changes: Any) -> dict[str, Any]:
-    return base_config(**{"data": DIGITS, "model": MLP, "optimizer": ADAM, **changes})
+def _put_back() -> Iterator[None]:
+    yield from isolation_undone()
 
 
 def parts(does: str = "train", **changes: Any) -> dict[str, Any]:
     model = {"_target_": "rehearsal_parts.Model", "does": does}
     return base_config(**{"data": {"_target_": "rehearsal_parts.Data"}, "model": model, **changes})
-
-
-def refused(*configs: dict[str, Any]) -> tuple[str, str, str]:
-    with pytest.raises(ConfigError) as raised:
-        rehearse(configs)
-    return raised.value.rule, str(raised.value.found), raised.value.fix
 
 
 def test_what_can_begin_passes_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,22 +44,10 @@ def test_a_module_is_taken_to_its_first_batch_and_no_step_further() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("changes", "found", "fix"),
-    [
-        ({"data": {**DIGITS, "val_fraction": 2}}, "val_fraction", "data.val_fraction=…"),
-        ({"model": {**MLP, "net": {**MLP["net"], "activation": "rleu"}}}, "got 'rleu'", "model.net.activation=…"),  # type: ignore[dict-item]
-        ({"init": {"_target_": "raytune_nn.nn.init.initialise", "gain": "x"}}, "gain must be", "init.gain=…"),
-        ({"optimizer": {**ADAM, "lr": -1}}, "ValueError: Invalid learning rate: -1 (adam.py", "optimizer.lr=…"),
-        ({"optimizer": {**ADAM, "lr": "fast"}}, "TypeError: ", "optimizer.lr=…"),
-        ({"trainer": {**base_config()["trainer"], "precision": "31"}}, "Precision '31'", "trainer.precision=…"),
-        ({"model": {**VAE, "reconstruction": "bernouli"}}, "got 'bernouli'", "model.reconstruction=…"),
-    ],
-)
-def test_the_key_that_is_wrong_is_named(changes: dict[str, Any], found: str, fix: str) -> None:
-    told = refused(digits(**changes))
-    assert found in told[1]
-    assert told[2] == fix
+def test_the_model_takes_a_batch_as_the_callbacks_change_it() -> None:
+    rehearse([digits(callbacks=chosen("Mixup", alpha=1.0))])
+    too_few = digits(callbacks=chosen("Mixup", alpha=1.0, num_classes=11))
+    assert refused(too_few)[0] == "the model must take a batch of the data"
 
 
 def test_a_network_that_does_not_fit_the_data_is_found_by_a_batch() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from trial_parts import Reports, base_config, context, restoring
+from trial_parts import Reports, base_config, context, isolation_undone
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
@@ -24,8 +24,8 @@ OWN = {"_target_": None}
 
 
 @pytest.fixture(autouse=True)
-def _threads_stay() -> Iterator[None]:
-    yield from restoring(torch.get_num_threads, torch.set_num_threads)
+def _put_back() -> Iterator[None]:
+    yield from isolation_undone()
 
 
 def config(model: str, data: str = "Data", **changes: Any) -> dict[str, Any]:

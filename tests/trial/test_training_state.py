@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from event_files import Run
-from trial_parts import Net, Reports, base_config, context
+from trial_parts import Net, Reports, base_config, context, isolation_undone
 
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
@@ -59,10 +58,7 @@ class Pieces:
 
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    gc.unfreeze()
+    yield from isolation_undone()
 
 
 def digits(**changes: Any) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import gc
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,9 @@ class Reports(list[Report]):
         return [report.metrics[name] for report in self]
 
 
-def restoring(read: Callable[[], Any], write: Callable[[Any], Any]) -> Iterator[None]:
-    """The body of a fixture that puts one global setting back."""
-    before = read()
+def isolation_undone() -> Iterator[None]:
+    """The body of a fixture: what an Isolation changes in this process for good is put back."""
+    threads = torch.get_num_threads()
     yield
-    write(before)
+    torch.set_num_threads(threads)
+    gc.unfreeze()

@@ -42,19 +42,23 @@ def train(config: dict[str, Any]) -> None:
     trainer.fit(HandModule(**config), datamodule=HandData())
 
 
-def main(trials: int, epochs: int, cpus: int, storage: str) -> None:
-    """The whole search."""
-    ray.init(address="local", num_cpus=cpus)
-    space = {
+def space(epochs: int) -> dict[str, Any]:
+    """What is searched."""
+    return {
         "width": tune.choice([32, 64, 128, 256]),
         "depth": tune.randint(1, 4),
         "dropout": tune.uniform(0.0, 0.5),
         "lr": tune.loguniform(1e-4, 1e-1),
         "epochs": epochs,
     }
+
+
+def main(trials: int, epochs: int, cpus: int, storage: str) -> None:
+    """The whole search."""
+    ray.init(address="local", num_cpus=cpus)
     tuner = tune.Tuner(
         tune.with_resources(train, {"cpu": 1}),
-        param_space=space,
+        param_space=space(epochs),
         tune_config=tune.TuneConfig(num_samples=trials, reuse_actors=True, metric="val_acc", mode="max"),
         run_config=tune.RunConfig(storage_path=storage, verbose=0),
     )

@@ -75,7 +75,8 @@ class Simulation:
         self.proposals.on_report(trial, step, score)
         if step == len(curve.scores) and not curve.diverged:
             self.succeeded = configuration in self.best
-            self.scheduler.on_end(trial, complete=True)
+            # In a study all trainings have one length: a shorter run of a table is no end that a scheduler waits for.
+            self.scheduler.on_end(trial, complete=step == self.table.max_epochs)
             self.proposals.learn(trial, configuration, score, "complete")
             return False
         if verdict.decision is Decision.STOP:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ExponentialLR
 from torch.utils.data import DataLoader, TensorDataset
 
 from raytune_nn.config.objective import Objective
@@ -38,7 +39,7 @@ class Net(LightningModule):
     Args:
         net: Any network.
         optimizer: From parameters to an optimizer.
-        schedule: From the optimizer to a schedule by epoch, or None.
+        schedule: From the optimizer to a schedule by epoch, or to Lightning's dictionary of one, or None.
     """
 
     def __init__(
@@ -94,6 +95,11 @@ class Manual(Net):
         optimizer.zero_grad()
         self.manual_backward(self.loss(batch))
         optimizer.step()
+
+
+def by_steps(optimizer: Any) -> dict[str, Any]:
+    """A schedule for `Net` that counts optimizer steps."""
+    return {"scheduler": ExponentialLR(optimizer, gamma=0.5), "interval": "step"}
 
 
 def fit(module: LightningModule, data: LightningDataModule, *callbacks: Callback, **trainer: Any) -> Trainer:

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from callback_parts import Net, Rows, fit, line
-from torch.optim.lr_scheduler import ExponentialLR
+from callback_parts import Net, Rows, by_steps, fit, line
 
 from raytune_nn.trial.callbacks import Accumulation
 
@@ -42,13 +41,5 @@ def test_arguments(arguments: Any, rule: str) -> None:
 
 
 def test_a_schedule_by_steps_is_refused() -> None:
-    class Scheduled(Net):
-        def configure_optimizers(self) -> Any:
-            optimizer = torch.optim.SGD(self.parameters(), lr=1.0)
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": ExponentialLR(optimizer, gamma=0.5), "interval": "step"},
-            }
-
     with pytest.raises(ValueError, match=r"Accumulation .*\(ExponentialLR\) .*lr_scheduler\.interval=epoch"):
-        fit(Scheduled(), Rows(*line()), Accumulation(1, 2, 4))
+        fit(Net(schedule=by_steps), Rows(*line()), Accumulation(1, 2, 4))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from callback_parts import Manual, Net, Reports, Rows, fit, line, reporter
+from callback_parts import Manual, Net, Reports, Rows, by_steps, fit, line, reporter
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR, LambdaLR
 
 from raytune_nn.data import DigitsDataModule
@@ -149,16 +149,8 @@ def test_loaders_without_a_data_module_are_refused() -> None:
 
 
 def test_a_schedule_by_steps_is_refused() -> None:
-    class Scheduled(Net):
-        def configure_optimizers(self) -> Any:
-            optimizer = torch.optim.SGD(self.parameters(), lr=1.0)
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": ExponentialLR(optimizer, gamma=0.5), "interval": "step"},
-            }
-
     with pytest.raises(ValueError, match=r"BatchSizeSchedule .*\(ExponentialLR\) .*lr_scheduler\.interval=epoch"):
-        fit(Scheduled(), Rows(*line()), BatchSizeSchedule(1, 2, 6))
+        fit(Net(schedule=by_steps), Rows(*line()), BatchSizeSchedule(1, 2, 6))
 
 
 @pytest.mark.parametrize(

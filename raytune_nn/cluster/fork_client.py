@@ -1,0 +1,52 @@
+"""What Ray runs to start a worker: asks the fork server for it, and lives as long as the worker.
+
+Run by its path, and without any import of this package, since it is there before each worker.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+from typing import Any, NoReturn
+
+CONTEXT, LANGUAGE = "--serialized-runtime-env-context=", "--language="
+
+
+def main(arguments: list[str]) -> None:
+    """Starts the worker of this command line of Ray's, and waits for its end."""
+    context: dict[str, Any] = next(
+        (json.loads(text.removeprefix(CONTEXT)) for text in arguments if text.startswith(CONTEXT)), {}
+    )
+    special = (context.get("command_prefix"), context.get("override_worker_entrypoint"), context.get("env_vars"))
+    if any(special) or context.get("py_executable", sys.executable) != sys.executable:
+        _as_ray_would(arguments)
+    worker = [text for text in arguments if not text.startswith((CONTEXT, LANGUAGE))]
+    try:
+        process = _ask(worker)
+    except (OSError, ValueError):  # the server is gone, or ended before it answered
+        _as_ray_would(arguments)
+    select.select([process], [], [])
+
+
+def _ask(worker: list[str]) -> int:
+    request = {"arguments": worker, "environment": dict(os.environ), "folder": os.getcwd()}
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(os.environ["RAYTUNE_NN_FORK_SERVER"])
+        message = json.dumps(request).encode() + b"\n"
+        sent = socket.send_fds(connection, [message], [0, 1, 2])
+        connection.sendall(message[sent:])
+        return os.pidfd_open(int(connection.makefile().readline()))
+
+
+def _as_ray_would(arguments: list[str]) -> NoReturn:
+    from ray._private import ray_constants, workers
+
+    script = os.path.join(next(iter(workers.__path__)), ray_constants.SETUP_WORKER_FILENAME)
+    os.execv(sys.executable, [sys.executable, script, *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

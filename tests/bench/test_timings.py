@@ -1,0 +1,18 @@
+"""The table of the benches of time, worked out by hand."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+timings: Any = importlib.import_module("scripts.bench.timings")
+
+
+def test_ratios_are_taken_pair_by_pair_to_the_first() -> None:
+    times = {"hand": [10.0, 20.0, 40.0], "ours": [5.0, 20.0, 10.0]}
+    table = timings.timings_table("three runs", ("what", "s", "ratio"), times, lambda hand, this: this / hand)
+    assert table.splitlines() == [
+        *("three runs", "", "| what | s | ratio |", "|---|---|---|"),
+        "| hand | 20.0 (10.0 to 40.0) | 1.00 (1.00 to 1.00) |",
+        "| ours | 10.0 (5.0 to 20.0) | 0.50 (0.25 to 1.00) |",
+    ]
