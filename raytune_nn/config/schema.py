@@ -54,9 +54,9 @@ class StudyConfig:
 class ObjectiveConfig:
     """What is optimised."""
 
-    metric: Any = MISSING  # name that the module logs
-    mode: Any = MISSING  # max or min
-    take: Take = MISSING  # of a trial's reports; with folds, of each fold's
+    metric: Any = MISSING  # name that the module logs; a list of names: a Pareto front, the first says what is best
+    mode: Any = MISSING  # max or min; a list: one for each metric
+    take: Take = MISSING  # of a trial's reports, the best by the first metric; with folds, of each fold's
     folds: int | None = MISSING  # cross-validation: trainings a trial, whose mean is its value; null: one
 
 
@@ -68,7 +68,7 @@ class BudgetConfig:
     max_epochs: int = MISSING  # epochs a trial; with objective.folds, a fold
     max_hours: float | None = MISSING  # wall hours of the study
     max_gpu_hours: float | None = MISSING  # hours x GPUs, summed over trials
-    target: float | None = MISSING  # objective value that is good enough
+    target: float | None = MISSING  # objective value that is good enough; null where there are several
 
 
 @dataclass

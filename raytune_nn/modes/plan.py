@@ -42,10 +42,14 @@ def describe(checked: Checked) -> str:
 
 
 def _objective(objective: Objective) -> str:
-    direction, take = "highest" if objective.maximise else "lowest", objective.take.value
+    wanted = [f"the {'highest' if goal.maximise else 'lowest'} {goal.metric}" for goal in objective.goals]
+    take = objective.take.value
+    if objective.further:
+        by = f" by {objective.metric}" if take == "best" else ""
+        return f"the Pareto front of {' and '.join(wanted)}; a trial's {take} report{by} counts"
     if objective.folds is None:
-        return f"the {direction} {objective.metric}; a trial's {take} report counts"
-    return f"the {direction} {objective.metric}, as the mean of {objective.folds} folds; a fold's {take} report counts"
+        return f"{wanted[0]}; a trial's {take} report counts"
+    return f"{wanted[0]}, as the mean of {objective.folds} folds; a fold's {take} report counts"
 
 
 def _rungs(steps: Sequence[int], fidelity: Fidelity) -> str:

@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from raytune_nn.cluster.resources import Capacity, plan_capacity
 from raytune_nn.config.compose import Composed, compose_branch, type_config
 from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
+from raytune_nn.config.monitors import check_monitors
 from raytune_nn.config.objective import Objective, read_objective
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
@@ -64,7 +65,7 @@ def preflight(composed: Composed) -> Checked:
     """
     settings = composed.settings
     objective = read_objective(settings.objective)
-    check_budget(settings.budget)
+    check_budget(settings.budget, objective)
     if settings.verbose not in (0, 1, 2):
         raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
     if settings.failures.max_retries < 0:
@@ -78,6 +79,7 @@ def preflight(composed: Composed) -> Checked:
     _check_epochs(settings)
     check_weights(settings.model_weights)
     space, branches = _space(composed) if settings.search else (Space(), {})
+    check_monitors(objective, composed.config, branches)
     fidelity = EPOCHS if settings.search is None else read_fidelity(settings.search.fidelity)
     searcher_node, scheduler = _search(composed, space, objective, fidelity)
     epochs = settings.budget.max_epochs
@@ -121,9 +123,8 @@ def _search(
     for place in ("search.searcher", "search.scheduler"):
         check_place(tree, place, composed.settings.security.allow_targets)
     check_unit(fidelity, objective, composed.config["search"]["scheduler"])
-    taken = signature(locate(search.scheduler["_target_"])).parameters  # most schedulers need not know the space
-    extras = {"space": space, "seed": composed.settings.seed}
-    scheduler = instantiate(search.scheduler, **{name: value for name, value in extras.items() if name in taken})
+    extras = {"space": space, "seed": composed.settings.seed}  # most schedulers need not know the space
+    scheduler = instantiate(search.scheduler, **_taken(search.scheduler, extras))
     check_pairing(scheduler, locate(search.searcher["_target_"]), objective, fidelity)
     return search.searcher, scheduler
 
@@ -134,10 +135,17 @@ def _searcher(
     search, seed = settings.search, settings.seed
     if search is None:
         return RandomSearcher(space, seed)
-    searcher: Searcher = instantiate(node, space=space, seed=seed)
+    extras = {"objectives": len(objective.goals)}  # those that learn nothing need not know how many there are
+    searcher: Searcher = instantiate(node, space=space, seed=seed, **_taken(node, extras))
     if search.warm_start is not None:
         warm_start(searcher, search.warm_start, space, objective, fidelity)
     return PointsFirst(read_points(search.points, space, seed), searcher) if search.points else searcher
+
+
+def _taken(node: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Those keywords that what a node names takes."""
+    taken = signature(locate(node["_target_"])).parameters
+    return {name: value for name, value in extras.items() if name in taken}
 
 
 def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any]]]]:

@@ -1,11 +1,15 @@
-"""Which searchers and schedulers go together: any, but for schedulers that change parameters themselves."""
+"""Which searchers and schedulers go together: any, but for schedulers that change parameters themselves.
+
+Several objectives go with no scheduler: each of them compares trials by one score.
+"""
 
 from __future__ import annotations
 
 from raytune_nn.config.fidelity import Fidelity
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, overrides
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.median import MedianStopping
+from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.pbt import PBT
 from raytune_nn.search.pbt_replay import FirstOfSchedule, PBTReplay
 from raytune_nn.search.random import RandomSearcher
@@ -17,8 +21,15 @@ def check_pairing(scheduler: Scheduler, searcher: object, objective: Objective, 
 
     Raises:
         ConfigError: A model would learn from trials whose parameters changed on the way, a replay lacks its other half,
-            trials that train folds would be copied, or the scheduler counts epochs only.
+            trials that train folds would be copied, trials of several objectives would be judged by one, or the
+            scheduler counts epochs only.
     """
+    if objective.further and not isinstance(scheduler, NoScheduler):
+        raise ConfigError(
+            "a scheduler judges trials by one score, so with several objectives every trial trains to its end",
+            f"{type(scheduler).__name__} and {len(objective.goals)} objectives",
+            f"search/scheduler=none, or {overrides(objective.goals[:1])}",
+        )
     kind = searcher if isinstance(searcher, type) else object  # a function that the user trusts
     name = getattr(searcher, "__name__", "")
     if isinstance(scheduler, PBT) and not issubclass(kind, RandomSearcher):

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from omegaconf import OmegaConf
 
 from raytune_nn.config.fidelity import Fidelity
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, overrides, read_goals
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.leaf import written
@@ -74,10 +73,11 @@ def _differences(theirs: Space, ours: Space) -> Iterator[str]:
 
 
 def _check_objective(other: StudyFolder, objective: Objective) -> None:
-    stored = OmegaConf.load(other.config).objective
-    if (stored.metric, stored.mode) != (objective.metric, "max" if objective.maximise else "min"):
+    stored = yaml.safe_load(other.config.read_text(encoding="utf-8"))["objective"]
+    theirs = read_goals(stored["metric"], stored["mode"])
+    if tuple(theirs) != objective.goals:
         raise ConfigError(
             f"search.warm_start must be a study with the same objective, and {other.name} is not",
-            f"{stored.metric}, {stored.mode}",
-            f"objective.metric={stored.metric} objective.mode={stored.mode}, or search.warm_start=null",
+            "; ".join(f"{goal.metric}, {goal.mode}" for goal in theirs),
+            f"{overrides(theirs)}, or search.warm_start=null",
         )

@@ -6,11 +6,11 @@ everything that it decides follows from the events in its journal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from raytune_nn.config.fidelity import Fidelity
+from raytune_nn.config.objective import finite
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
@@ -96,14 +96,15 @@ class Conductor:
         saved = {"saved": True} if report["saved"] else {}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **saved)
-        value = self.record.objective.value(report["metrics"])
-        if value is None:
+        values = self.record.objective.values(report["metrics"])
+        if values is None:
             self._missing_metric(state, report["metrics"])
             return False
-        if not math.isfinite(value):
-            self._end(state, "diverged", f"{self.record.objective.metric} was {value} at epoch {report['epoch']}")
+        if not finite(values):
+            what = self.record.objective.not_finite(values)
+            self._end(state, "diverged", f"{what} at epoch {report['epoch']}")
             return False
-        return self._decide(state, reached, value)
+        return self._decide(state, reached, values[0])
 
     def ended(self, trial: str, error: str = "") -> None:
         """The trial's training is over: it came to its end, was stopped, or failed with this traceback."""
@@ -192,11 +193,10 @@ class Conductor:
         self._searcher.on_end(trial.id, trial.params, self.record.final_score(trial), state)
 
     def _missing_metric(self, trial: TrialRecord, metrics: Mapping[str, float]) -> None:
-        metric, names = self.record.objective.metric, sorted(metrics)
-        longer = [name for name in names if name.startswith(metric)]  # several loaders: val_acc/dataloader_idx_0
+        objective = self.record.objective
+        metric = next(goal.metric for goal in objective.goals if goal.metric not in metrics)
         rule = "objective.metric must be logged by the module (self.log) in training or validation"
-        fix = f"objective.metric={(longer or names)[0]}" if names else "self.log(…) in validation_step"
-        self._missing(trial, metric, rule, metrics, fix)
+        self._missing(trial, metric, rule, metrics, objective.instead(metric, sorted(metrics)))
 
     def _missing(self, trial: TrialRecord, name: str, rule: str, metrics: Mapping[str, float], fix: str) -> None:
         """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""

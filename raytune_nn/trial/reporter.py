@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +9,7 @@ from dataclasses import replace
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, finite
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.task import Report, StudyContext
 
@@ -26,7 +25,7 @@ class Reporter(Checkpoint):
 
     Args:
         send: Takes a report and answers whether the trial goes on.
-        objective: A value of it that is not finite ends the training at once.
+        objective: A value of a metric that is not finite ends the training at once.
         study: Says what counts as progress, and where the answer may be to pause; None: of no report.
 
     Raises:
@@ -64,16 +63,16 @@ class Reporter(Checkpoint):
 
     def _report(self, trainer: Trainer) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        value = self._objective.value(metrics)
+        values = self._objective.values(metrics)
         report = Report(
             epoch=trainer.current_epoch + 1,
             step=trainer.global_step,
             seconds=time.monotonic() - self._started,
             metrics=metrics,
-            checkpoint=self.checkpointer.keep(trainer, value),
+            checkpoint=self.checkpointer.keep(trainer, values),
         )
         may_pause = self._advance(report)
-        if value is None or not math.isfinite(value) or may_pause is None:
+        if not finite(values) or may_pause is None:
             self._send(report)
             _stop(trainer)
         elif may_pause:

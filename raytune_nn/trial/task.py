@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raytune_nn.config.fidelity import EPOCHS, Fidelity
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, Values
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class TrialTask:
 
     id: str
     params: dict[str, Any]  # dotted path -> sampled value
-    best_value: float | None  # what a report must beat to be worth a model: the best of the study, and of the trial
-    value: float | None = None  # of the reports before
+    front: tuple[Values, ...]  # of the study when it was handed out: what a report must join to be worth a model
+    values: Values | None = None  # of the reports before
     epoch: int = 0  # of the state that it begins with; 0: from the beginning
     saves: int = 0  # states of this trial so far, whether it begins with the last or not
     piece: int = 0  # tells the pieces of a trial apart

@@ -1,10 +1,10 @@
-"""Whole commands from a cold start: the same 64 small trainings here and on Ray Tune by hand, interleaved.
+"""Whole commands from a cold start: the same 64 small trainings here and with three peers, interleaved.
 
-    .venv/bin/python scripts/bench/overhead.py [--trials 64] [--epochs 10] [--cpus 2] [--repeats 3]
+    .venv/bin/python scripts/bench/overhead.py [--trials 64] [--epochs 10] [--cpus 2] [--repeats 3] [--skip documented]
 
-Prints a Markdown table of seconds and of ratios to the hand-written search, pair by pair: median (min to max). Three
-commands take turns: the search by hand (``peers/ray_by_hand.py``), ours with the very same module and loaders, and ours
-with the built-in module and data path on the same network, space, split and batches.
+Ours runs once with the very module and loaders of the peers, once with the built-in module and data path on the same
+network, space, split and batches; the peers are in ``peers/``. With early stopping, ASHA meets Optuna's successive
+halving. Prints two Markdown tables, of seconds and of ratios run by run: median (min to max).
 """
 
 from __future__ import annotations
@@ -17,9 +17,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from timings import timings_table
+from timings import spread
 
 PEERS = Path(__file__).resolve().parent / "peers"
+SAME, BUILT_IN, ASHA = "raytune_nn, same module", "raytune_nn, built in", "raytune_nn, same module, ASHA"
+OPTUNA, HALVING = "Optuna, two processes", "Optuna, two processes, halving"
+BY_HAND, DOCUMENTED = "Ray Tune by hand", "Ray Tune as documented"
+RATIOS = (  # what is compared, and what it should be at most
+    (SAME, OPTUNA, 1.25),
+    (SAME, BY_HAND, 0.55),
+    (BUILT_IN, OPTUNA, 0.9),
+    (BUILT_IN, BY_HAND, 0.6),
+    (BUILT_IN, DOCUMENTED, 0.12),
+    (ASHA, HALVING, 1.2),
+)
 
 
 def main() -> None:
@@ -27,35 +38,42 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name, default in (("trials", 64), ("epochs", 10), ("cpus", 2), ("repeats", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--skip", default="", help="words of the names that are left out, with commas")
     options = parser.parse_args()
+    skipped = [word for word in options.skip.split(",") if word]
     seconds: dict[str, list[float]] = {}
     for repeat in range(options.repeats):
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             for name, command in commands(options, folder).items():
+                if any(word in name for word in skipped):
+                    continue
                 took = measure(command)
                 seconds.setdefault(name, []).append(took)
                 print(f"{repeat + 1}/{options.repeats}  {took:6.1f} s  {name}", file=sys.stderr, flush=True)
-    title = f"{options.trials} trainings of {options.epochs} epochs, {options.cpus} CPUs, {options.repeats} runs each"
-    print(timings_table(title, ("whole command", "seconds", "ratio"), seconds, lambda hand, this: this / hand))
+    print(tables(seconds, options))
 
 
 def commands(options: argparse.Namespace, folder: str) -> dict[str, list[str]]:
-    """What is compared; the first is what the others are measured against."""
+    """What is compared, by name."""
     ours = [
-        *(sys.executable, "-m", "raytune_nn", "+search=random", "seed=0"),
-        *(f"budget.num_trials={options.trials}", f"budget.max_epochs={options.epochs}"),
+        *("seed=0", f"budget.num_trials={options.trials}", f"budget.max_epochs={options.epochs}"),
         *(f"cluster.cpus={options.cpus}", f"study.storage={folder}"),
     ]
-    same = ["--config-dir", str(PEERS / "conf"), "model=by_hand", "data=by_hand", "optimizer=from_model"]
+    same = [*ours, "--config-dir", str(PEERS / "conf"), "model=by_hand", "data=by_hand", "optimizer=from_model"]
     built_in = [
-        *("model.net.norm=none", "data.val_fraction=0.2", "data.test_fraction=0.05"),
+        *(*ours, "model.net.norm=none", "data.val_fraction=0.2", "data.test_fraction=0.05"),
         *("~search_space.data", "~search_space.model.net.activation"),
     ]
-    by_hand = [sys.executable, str(PEERS / "ray_by_hand.py")]
+    numbers = [str(number) for number in (options.trials, options.epochs, options.cpus)]
+    python, module = sys.executable, [sys.executable, "-m", "raytune_nn"]
     return {
-        "Ray Tune by hand": [*by_hand, *map(str, (options.trials, options.epochs, options.cpus)), f"{folder}/ray"],
-        "raytune_nn, same module and loaders": [*ours, *same, "study.name=same"],
-        "raytune_nn, built in": [*ours, *built_in, "study.name=built_in"],
+        OPTUNA: [python, str(PEERS / "optuna_by_hand.py"), *numbers, f"{folder}/optuna"],
+        SAME: [*module, "+search=random", *same, "study.name=same"],
+        BY_HAND: [python, str(PEERS / "ray_by_hand.py"), *numbers, f"{folder}/ray"],
+        BUILT_IN: [*module, "+search=random", *built_in, "study.name=built_in"],
+        HALVING: [python, str(PEERS / "optuna_by_hand.py"), *numbers, f"{folder}/halving", "halving"],
+        ASHA: [*module, "+search=asha", *same, "study.name=asha"],
+        DOCUMENTED: [python, str(PEERS / "ray_as_documented.py"), *numbers, f"{folder}/documented"],
     }
 
 
@@ -68,6 +86,21 @@ def measure(command: list[str]) -> float:
     if done.returncode:
         sys.exit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
     return took
+
+
+def tables(seconds: dict[str, list[float]], options: argparse.Namespace) -> str:
+    """Seconds and ratios as Markdown."""
+    lines = [
+        f"{options.trials} trainings of {options.epochs} epochs, {options.cpus} CPUs, {options.repeats} runs each",
+        *("", "| whole command | seconds |", "|---|---|"),
+        *(f"| {name} | {spread(values, 1)} |" for name, values in seconds.items()),
+        *("", "| ratio | | aim |", "|---|---|---|"),
+    ]
+    for ours, theirs, aim in RATIOS:
+        if ours in seconds and theirs in seconds:
+            ratios = [mine / other for mine, other in zip(seconds[ours], seconds[theirs], strict=True)]
+            lines.append(f"| {ours} / {theirs} | {spread(ratios, 2)} | {aim} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -90,6 +90,21 @@ VALUES = {
     "data.num_workers=2": "data.num_workers must not be more than the CPUs of a trial",
     "+search=asha '+search_space.data.num_workers=\"choice(0, 4)\"'": "data.num_workers must not be more than the CPUs",
 }
+TWO = "+search=nsga2 objective.metric=[val_acc,val_loss] objective.mode=[max,min]"
+OBJECTIVES = {
+    "objective.metric=[]": "objective.metric must be the name of a metric that the module logs, or a list of names",
+    "objective.metric=[val_acc,3] objective.mode=[max,min]": "objective.metric must be the name of a metric",
+    "objective.metric=[val_acc,val_acc] objective.mode=[max,max]": "objective.metric must name each metric once",
+    "+search=nsga2 objective.metric=[val_acc,val_loss]": "objective.mode must say max or min once for each entry",
+    "+search=nsga2 objective.mode=[max,min]": "objective.mode must say max or min once for each entry",
+    f"{TWO} objective.mode=[max,least]": "objective.mode must be max or min, for each metric",
+    f"{TWO} search/scheduler=asha": "a scheduler judges trials by one score",
+    f"{TWO} search/searcher=cmaes": "CMA-ES follows one objective",
+    f"{TWO} budget.target=0.9": "budget.target is a value of one metric",
+    f"{TWO} objective.folds=3": "objective.folds takes the mean of one metric",
+    f"{TWO} callbacks=early_stopping": "where objective.metric is a list, what watches it must name one",
+    f"{TWO} '+search_space.lr_scheduler={{choose: {{none: {{}}, plateau: {{}}}}}}'": "where objective.metric is a list",
+}
 TABLE = "data=table data.path=FILES/train.csv data.target=income"
 IMAGES = "data=idx data.images=FILES/train-images-idx3-ubyte.gz data.labels=FILES/train-labels-idx1-ubyte.gz"
 # What only building can find: the command, what the message says was found, and what it tells to type.
@@ -136,7 +151,11 @@ PLACES = {
     "mode=report study.name=nope": "there must be a study of this name",
 }
 COMMANDS = [
-    *((command, rule) for table in (TYPOS, SCHEDULES, TARGETS, VALUES, PLACES) for command, rule in table.items()),
+    *(
+        (command, rule)
+        for table in (TYPOS, SCHEDULES, TARGETS, VALUES, OBJECTIVES, PLACES)
+        for command, rule in table.items()
+    ),
     *((f"+search=asha {command}", rule) for command, rule in SPACES.items()),
 ]
 

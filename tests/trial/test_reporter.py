@@ -13,7 +13,7 @@ from pytorch_lightning import Trainer
 from trial_parts import ACCURACY, BATCH, ROWS, Data, Net, Reports, TrainData, context, quiet
 
 from raytune_nn.config.fidelity import Fidelity
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, Values
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import StudyContext
 
@@ -37,10 +37,10 @@ class NoCheckpoints:
     """Names a folder at every second report."""
 
     def __init__(self) -> None:
-        self.values: list[float | None] = []
+        self.values: list[Values | None] = []
 
-    def keep(self, trainer: Trainer, value: float | None) -> str | None:
-        self.values.append(value)
+    def keep(self, trainer: Trainer, values: Values | None) -> str | None:
+        self.values.append(values)
         return "7" if len(self.values) % 2 == 0 else None
 
 
