@@ -129,6 +129,7 @@ class SearchConfig:
     scheduler: dict[str, Any] = MISSING
     points: list[Any] = field(default_factory=list)  # to try first, each a mapping from paths to values
     warm_start: str | None = None  # folder of an earlier study over the same space, to learn from
+    fidelity: str = "epoch"  # what the scheduler counts: epoch, step (optimizer), or a metric that the module logs
 
 
 @dataclass

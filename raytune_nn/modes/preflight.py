@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from raytune_nn.cluster.resources import Capacity, plan_capacity
 from raytune_nn.config.compose import Composed, compose_branch, type_config
+from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
 from raytune_nn.config.monitors import check_monitors
 from raytune_nn.config.objective import Objective, read_objective
 from raytune_nn.config.schema import Config
@@ -36,6 +37,7 @@ from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
+from raytune_nn.study.fidelity import check_decisions, check_unit
 from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
@@ -78,8 +80,11 @@ def preflight(composed: Composed) -> Checked:
     check_weights(settings.model_weights)
     space, branches = _space(composed) if settings.search else (Space(), {})
     check_monitors(objective, composed.config, branches)
-    searcher_node, scheduler = _search(composed, space, objective)
-    check_folds(objective, composed.config, branches, space, scheduler, settings.budget.max_epochs)
+    fidelity = EPOCHS if settings.search is None else read_fidelity(settings.search.fidelity)
+    searcher_node, scheduler = _search(composed, space, objective, fidelity)
+    epochs = settings.budget.max_epochs
+    check_folds(objective, composed.config, branches, space, scheduler, epochs)
+    check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
     _check_workers(composed.config, space)
     capacity = plan_capacity(settings.cluster, settings.resources)
     name = _default_name(composed) if settings.study.name is None else settings.study.name
@@ -92,7 +97,8 @@ def preflight(composed: Composed) -> Checked:
         branches=branches,
         space=space,
         objective=objective,
-        searcher=_searcher(settings, searcher_node, space, objective),
+        fidelity=fidelity,
+        searcher=_searcher(settings, searcher_node, space, objective, fidelity),
         scheduler=scheduler,
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
@@ -106,7 +112,9 @@ def preflight(composed: Composed) -> Checked:
     return Checked(plan, folder, exists, capacity, check)
 
 
-def _search(composed: Composed, space: Space, objective: Objective) -> tuple[Mapping[str, Any], Scheduler]:
+def _search(
+    composed: Composed, space: Space, objective: Objective, fidelity: Fidelity
+) -> tuple[Mapping[str, Any], Scheduler]:
     """The searcher's node and the scheduler, which checks its own arguments; without a search, those of one trial."""
     search = composed.settings.search
     if search is None:
@@ -114,20 +122,23 @@ def _search(composed: Composed, space: Space, objective: Objective) -> tuple[Map
     tree = {"search": {"searcher": search.searcher, "scheduler": search.scheduler}}
     for place in ("search.searcher", "search.scheduler"):
         check_place(tree, place, composed.settings.security.allow_targets)
+    check_unit(fidelity, objective, composed.config["search"]["scheduler"])
     extras = {"space": space, "seed": composed.settings.seed}  # most schedulers need not know the space
     scheduler = instantiate(search.scheduler, **_taken(search.scheduler, extras))
-    check_pairing(scheduler, locate(search.searcher["_target_"]), objective)
+    check_pairing(scheduler, locate(search.searcher["_target_"]), objective, fidelity)
     return search.searcher, scheduler
 
 
-def _searcher(settings: Config, node: Mapping[str, Any], space: Space, objective: Objective) -> Searcher:
+def _searcher(
+    settings: Config, node: Mapping[str, Any], space: Space, objective: Objective, fidelity: Fidelity
+) -> Searcher:
     search, seed = settings.search, settings.seed
     if search is None:
         return RandomSearcher(space, seed)
     extras = {"objectives": len(objective.goals)}  # those that learn nothing need not know how many there are
     searcher: Searcher = instantiate(node, space=space, seed=seed, **_taken(node, extras))
     if search.warm_start is not None:
-        warm_start(searcher, search.warm_start, space, objective)
+        warm_start(searcher, search.warm_start, space, objective, fidelity)
     return PointsFirst(read_points(search.points, space, seed), searcher) if search.points else searcher
 
 
@@ -142,18 +153,11 @@ def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any
     space = parse_space(composed.settings.search_space)
     branches: dict[str, dict[str, dict[str, Any]]] = {}
     for path, domain, _ in space.paths():
-        if space_chooses(space, path):
+        if space.chooses(path):
             options = {option: compose_branch(composed.overrides, path, option) for option in domain.corners()}
             branches.setdefault(path, {}).update(options)
     check_space(space, composed.config, branches)
     return space, branches
-
-
-def space_chooses(space: Space, path: str) -> bool:
-    """Whether a path is a config group that is chosen, at any depth."""
-    return path in space.choices or any(
-        space_chooses(branch, path) for group in space.choices.values() for branch in group.branches.values()
-    )
 
 
 def _variants(config: Mapping[str, Any], branches: Mapping[str, Any], space: Space) -> Iterator[dict[str, Any]]:

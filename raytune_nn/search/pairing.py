@@ -5,8 +5,10 @@ Several objectives go with no scheduler: each of them compares trials by one sco
 
 from __future__ import annotations
 
+from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import Objective, overrides
 from raytune_nn.errors import ConfigError
+from raytune_nn.search.median import MedianStopping
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.pbt import PBT
 from raytune_nn.search.pbt_replay import FirstOfSchedule, PBTReplay
@@ -14,12 +16,13 @@ from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
 
 
-def check_pairing(scheduler: Scheduler, searcher: object, objective: Objective) -> None:
-    """Checks that a searcher and a scheduler make sense together, and both with the objective.
+def check_pairing(scheduler: Scheduler, searcher: object, objective: Objective, fidelity: Fidelity) -> None:
+    """Checks that a searcher and a scheduler make sense together, and both with objective and fidelity.
 
     Raises:
         ConfigError: A model would learn from trials whose parameters changed on the way, a replay lacks its other half,
-            trials that train folds would be copied, or trials of several objectives would be judged by one.
+            trials that train folds would be copied, trials of several objectives would be judged by one, or the
+            scheduler counts epochs only.
     """
     if objective.further and not isinstance(scheduler, NoScheduler):
         raise ConfigError(
@@ -44,3 +47,6 @@ def check_pairing(scheduler: Scheduler, searcher: object, objective: Objective) 
     if isinstance(scheduler, PBT | PBTReplay) and objective.folds is not None:
         rule = "a trial with folds is several trainings, whose parameters cannot change on the way"
         raise ConfigError(rule, f"objective.folds={objective.folds}", "objective.folds=null")
+    if isinstance(scheduler, MedianStopping | PBTReplay) and not fidelity.is_epochs:
+        rule = f"{type(scheduler).__name__} goes by the epochs that trials have in common, and counts nothing else"
+        raise ConfigError(rule, f"search.fidelity={fidelity.name}", "search.fidelity=epoch")

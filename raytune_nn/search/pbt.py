@@ -56,7 +56,7 @@ class PBT(Scheduler):
 
     Args:
         population: Members; all trials of the study.
-        max_epochs: Epochs of a whole training.
+        max_epochs: Epochs of a whole training. With another fidelity this and the next two are given in its unit.
         interval: Epochs between two decisions about a member.
         burn_in: Epochs before the first decision.
         quantile: Truncation: a member among the worst this share copies one among the best this share; at least one.
@@ -128,11 +128,11 @@ class PBT(Scheduler):
             for scores in self._scores[member.passed : passed]:
                 scores[trial] = score
             member.saved, member.passed, member.score, member.runs = step, passed, score, False
-            member.verdict = Verdict(Decision.PAUSE, f"paused at epoch {step}: {score:.6g}")
+            member.verdict = Verdict(Decision.PAUSE, f"paused at {step}: {score:.6g}")
             self._waiting[trial] = None
         return member.verdict
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         """Give a member up that ends before its last decision; what has come further may still be copied."""
         self._waiting.pop(trial, None)
         if trial in self._members:
@@ -168,8 +168,8 @@ class PBT(Scheduler):
     def describe(self) -> str:
         """One line for the plan."""
         if not self._steps:
-            return "PBT: no decision before the last epoch, so nothing is perturbed"
-        does = f"from epoch {self._steps[0]} on, every {self._interval}, perturbs {', '.join(sorted(self._perturb))}"
+            return "PBT: no decision before the end, so nothing is perturbed"
+        does = f"from {self._steps[0]} on, every {self._interval}, perturbs {', '.join(sorted(self._perturb))}"
         return f"{type(self).__name__}: {self._population} members; {does}"
 
     def _explore(self, trial: str, source: Member, rng: random.Random) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import Objective, overrides, read_goals
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.searcher import Searcher
@@ -19,13 +20,14 @@ from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
 
 
-def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objective) -> None:
+def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objective, fidelity: Fidelity) -> None:
     """Repeats to a fresh searcher the reports and ends of another study's trials.
 
     Args:
         folder: Of the other study, absolute or from where the command is typed.
         space: What this study searches; the other one must have searched the same.
         objective: What this study optimises; likewise.
+        fidelity: What this study counts; the other one may have counted something else.
 
     Raises:
         ConfigError: There is no such study, or it had another space or objective.
@@ -40,9 +42,9 @@ def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objecti
     for event in read_journal(other.journal):
         record.apply(event)
         if event["type"] == "reported":
-            score = record.score(event["metrics"])
-            if score is not None:
-                searcher.on_report(f"{other.path}/{event['trial']}", event["epoch"], score)
+            score, reached = record.score(event["metrics"]), fidelity.reached(event)
+            if score is not None and reached is not None:
+                searcher.on_report(f"{other.path}/{event['trial']}", reached, score)
         elif event["type"] == "ended":
             trial = record.trials[event["trial"]]
             searcher.on_end(f"{other.path}/{trial.id}", trial.params, record.final_score(trial), trial.state)

@@ -61,7 +61,7 @@ def run_trial(
     failed = True
     try:
         if study.objective.folds is None:
-            reporter = Reporter(tracker, study.objective, study.waits if study.pauses else None, task.epoch)
+            reporter = Reporter(tracker, study.objective, study)
             state = TrainingState(checkpoints, task, logger, reporter) if study.pauses else None
             _train(config, study.objective, reporter, logger, checkpoints / task.id, task.front, task.values, state)
         else:

@@ -97,7 +97,7 @@ def one_after_another(scheduler: Scheduler, known: int) -> float:
         resumption = scheduler.next_to_run(new_available=True)
         took.append(time.perf_counter() - begin)
         if steps[reached[trial]] == EPOCHS or verdict.decision is Decision.STOP:
-            scheduler.on_end(trial)
+            scheduler.on_end(trial, complete=verdict.decision is not Decision.STOP)
         elif verdict.decision is Decision.CONTINUE:
             running.append(trial)
         if resumption is not None:

@@ -51,6 +51,21 @@ SPACES = {
     "search.scheduler._target_=os.system": "search.scheduler._target_ must be a Scheduler",
     "search.searcher._target_=nope.Searcher": "search.searcher._target_ must be importable",
 }
+SCHEDULES = {
+    "+search=asha search.scheduler.grace_period=28": "ASHA's grace_period must not exceed max_epochs",
+    "+search=asha search.scheduler.max_epochs=81": "the scheduler must decide within the epochs of a trial",
+    "+search=asha +trainer.val_check_interval=0.5": "where trials pause, each must validate at the ends of epochs only",
+    "+search=asha search.fidelity=step": "with search.fidelity=step the scheduler counts in that unit",
+    "+search=pbt search/searcher=tpe": "a population changes its parameters itself, so only random search",
+    "+search=pb2 search/searcher=grid": "a population changes its parameters itself, so only random search",
+    "+search=pbt 'search.scheduler.perturb=[model.net.width]'": "search.scheduler.perturb must leave the network",
+    "+search=pbt '+search_space.optimizer.choose={sgd: {}, adam: {}}' 'search.scheduler.perturb=[optimizer]'": (
+        "search.scheduler.perturb must leave the network, the optimizer's class"
+    ),
+    "+search=grid": "a grid needs finite distributions",
+    "+search=asha 'search.points=[{optimizer.lr: 5}]'": "search.points[0]: optimizer.lr must be in loguniform",
+    "+search=asha search.warm_start=nope": "search.warm_start must be the folder of a study",
+}
 TARGETS = {
     "model._target_=nope.Model": "model._target_ must be importable",
     "model._target_=raytune_nn.nn.Clasification": "model._target_ must be importable",
@@ -136,7 +151,11 @@ PLACES = {
     "mode=report study.name=nope": "there must be a study of this name",
 }
 COMMANDS = [
-    *((command, rule) for table in (TYPOS, TARGETS, VALUES, OBJECTIVES, PLACES) for command, rule in table.items()),
+    *(
+        (command, rule)
+        for table in (TYPOS, SCHEDULES, TARGETS, VALUES, OBJECTIVES, PLACES)
+        for command, rule in table.items()
+    ),
     *((f"+search=asha {command}", rule) for command, rule in SPACES.items()),
 ]
 

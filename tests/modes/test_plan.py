@@ -61,7 +61,7 @@ def test_a_study_with_folds() -> None:
     assert rows["objective"] == "the highest val_acc, as the mean of 3 folds; a fold's best report counts"
     assert rows["epochs"] == "9 a fold, 27 a trial, at most 108 in all"
     assert rows["rungs"] == "9, 27"
-    assert rows["scheduler"] == "ASHA: of 27 epochs, pauses at 9 until in the best 1/3 there"
+    assert rows["scheduler"] == "ASHA: up to 27, pauses at 9 until in the best 1/3 there"
 
 
 @pytest.mark.usefixtures("here")

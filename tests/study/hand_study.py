@@ -82,7 +82,8 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     retries = plan.settings.failures.max_retries
     listener = Heard() if heard is None else heard
     states = States(folder.checkpoints)
-    return Conductor(record, journal, states, plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener)
+    drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener, plan.fidelity)
+    return Conductor(record, journal, states, *drivers)
 
 
 def start(conductor: Conductor) -> str:

@@ -52,7 +52,7 @@ class Copying(Scheduler):
         self._paused.append((trial, step))
         return Verdict(Decision.PAUSE, "to copy")
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         self._paused = [pair for pair in self._paused if pair[0] != trial]
 
     def next_to_run(self, new_available: bool) -> Resumption | None:

@@ -40,7 +40,7 @@ class Scripted(Scheduler):
         self.calls.append(("report", trial, step))
         return self.verdict
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         self.calls.append(("end", trial))
 
     def next_to_run(self, new_available: bool) -> Resumption | None:

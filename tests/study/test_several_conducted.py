@@ -99,7 +99,7 @@ def test_a_searcher_hears_all_scores_also_when_it_is_told_again(folder: StudyFol
     ends_with(conductor, (0.5, math.nan))
     assert told.calls == [("0", 1, 0.5), ("0", 2, 0.75), ("0", (0.75, -0.5), "complete"), ("1", None, "diverged")]
     events = list(read_journal(folder.journal))
-    replay(events, StudyRecord.fold(TWO, events), again, NoScheduler())
+    replay(events, StudyRecord.fold(TWO, events), again, NoScheduler(), plan.fidelity)
     assert again.calls == told.calls
 
 
