@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeGuard
 
 from raytune_nn.config.schema import ObjectiveConfig, Take
@@ -112,10 +113,11 @@ class Objective:
             return "self.log(…) in validation_step"
         free = [name for name in logged if name not in dict(self.goals)]
         longer = [name for name in free if name.startswith(missing)]  # several loaders: val_acc/dataloader_idx_0
+        nearest = longer or get_close_matches(missing, free, n=1) or free or [""]
         if not self.further:
-            return f"objective.metric={(longer or free)[0]}"
+            return f"objective.metric={nearest[0]}"
         other = {goal.metric: goal for goal in self.goals}
-        other[missing] = Goal((longer or free or [""])[0], other[missing].maximise)
+        other[missing] = Goal(nearest[0], other[missing].maximise)
         return overrides([goal for goal in other.values() if goal.metric])
 
 

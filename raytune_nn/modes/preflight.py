@@ -6,6 +6,7 @@ imports what the configuration names; it is `trial/targets.py`, which runs where
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import time
 from collections.abc import Iterator, Mapping
@@ -87,8 +88,7 @@ def preflight(composed: Composed) -> Checked:
     check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
     _check_workers(composed.config, space)
     capacity = plan_capacity(settings.cluster, settings.resources)
-    name = _default_name(composed) if settings.study.name is None else settings.study.name
-    folder = locate_study(settings.study.storage, name)
+    folder = _folder(composed)
     check_storage(settings.study.storage)
     exists = check_resume(folder, settings, composed.config)
     plan = StudyPlan(
@@ -232,9 +232,16 @@ def _resolved(config: dict[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def _default_name(composed: Composed) -> str:
-    """A time stamp and the choices, so that a bare command always starts a study of its own."""
-    choices = composed.choices
+def _folder(composed: Composed) -> StudyFolder:
+    """The study's; without a name, one with a time stamp and the choices, so that a bare command starts its own."""
+    study, choices = composed.settings.study, composed.choices
+    if study.name is not None:
+        return locate_study(study.storage, study.name)
     parts = [choices.get("search", "train"), choices.get("model", ""), choices.get("data", "")]
     words = [part.replace("/", "-") for part in parts if part]
-    return "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])
+    name = "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])
+    for number in itertools.count(2):  # commands of the same second
+        folder = locate_study(study.storage, name if number == 2 else f"{name}_{number - 1}")
+        if not folder.path.exists():
+            break
+    return folder

@@ -102,6 +102,7 @@ def test_all_of_them_must_be_finite() -> None:
         ("loss", ["acc", "zeal"], "'objective.metric=[acc,zeal]' 'objective.mode=[max,min]'"),
         ("loss", ["acc", "a", "loss/0"], "'objective.metric=[acc,loss/0]' 'objective.mode=[max,min]'"),
         ("acc", ["f1", "loss"], "'objective.metric=[f1,loss]' 'objective.mode=[max,min]'"),
+        ("acc", ["train_loss", "accu"], "'objective.metric=[accu,loss]' 'objective.mode=[max,min]'"),
         ("acc", [], "self.log(…) in validation_step"),
     ],
 )
