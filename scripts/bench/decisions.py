@@ -3,9 +3,8 @@
     .venv/bin/python scripts/bench/decisions.py [--tables ../shared/curves] [--known 100,1000,10000] [--workers 25]
 
 A decision is a report with its verdict and the question who runs next, while so many trials are known: the median of
-300. A population compares each member with all others, so that its decisions grow with it. The replay is that of
-``replay.py`` on the largest table there, until all its configurations are tried: nothing ends it early. Prints two
-Markdown tables.
+300; for a population, its members. The replay is that of ``replay.py`` on the largest table there, until all its
+configurations are tried: nothing ends it early. Prints two Markdown tables.
 """
 
 from __future__ import annotations
