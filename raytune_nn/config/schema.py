@@ -98,6 +98,15 @@ class FailuresConfig:
 
 
 @dataclass
+class CheckpointsConfig:
+    """What is saved of trainings beside the best model, and what stays."""
+
+    every_minutes: float | None = MISSING  # of a trial's training between two safety copies of its state; null: none
+    keep_best: int = MISSING  # models of so many trials stay; with several objectives those of the Pareto front
+    keep_states: bool = MISSING  # whether the last state of each trial stays once the study has ended
+
+
+@dataclass
 class ParamGroupsConfig:
     """How the configured optimizer treats groups of parameters."""
 
@@ -145,6 +154,7 @@ class Config:
     resources: ResourcesConfig = MISSING
     cluster: ClusterConfig = MISSING
     failures: FailuresConfig = MISSING
+    checkpoints: CheckpointsConfig = MISSING
     security: SecurityConfig = MISSING
     model: dict[str, Any] = MISSING
     data: dict[str, Any] = MISSING

@@ -36,6 +36,7 @@ from raytune_nn.space.domains import Choice
 from raytune_nn.space.merge import merge_params
 from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
+from raytune_nn.store.checkpoints import check_checkpoints
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
 from raytune_nn.study.fidelity import check_decisions, check_unit
@@ -77,6 +78,7 @@ def preflight(composed: Composed) -> Checked:
         )
     if not -(2**63) <= settings.seed < 2**63:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
+    check_checkpoints(settings.checkpoints)
     _check_epochs(settings)
     check_weights(settings.model_weights)
     space, branches = _space(composed) if settings.search else (Space(), {})

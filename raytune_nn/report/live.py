@@ -39,6 +39,7 @@ class LiveView:
         self._running: dict[str, TrialRecord] = {}
         self._shown = 0.0
         self._best_value: float | None = None  # shown last
+        self._told_unsaved = False
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total}"),
             TextColumn("trials"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
@@ -72,6 +73,9 @@ class LiveView:
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)
+        if event.get("unsaved") and not self._told_unsaved and self._settings.verbose:
+            self._told_unsaved = True
+            self._print(f"no safety copies (checkpoints.every_minutes) of trial {event['trial']}: {event['unsaved']}")
         pauses = event["type"] == "decided" and event["decision"] == "pause"
         if (event["type"] == "ended" or pauses) and self._live is None and self._settings.verbose:
             self._line(record)

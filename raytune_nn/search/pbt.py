@@ -118,6 +118,11 @@ class PBT(Scheduler):
         """At every decision step."""
         return True
 
+    @property
+    def copies(self) -> bool:
+        """Bad members do, of good ones."""
+        return True
+
     def on_start(self, trial: str, params: dict[str, Any]) -> None:
         """One more member."""
         self._members[trial] = Member(params)

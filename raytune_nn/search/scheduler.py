@@ -73,6 +73,11 @@ class Scheduler(ABC):
         """Whether PAUSE is ever answered: each report at a decision step then comes with a checkpoint."""
         return False
 
+    @property
+    def copies(self) -> bool:
+        """Whether a trial ever goes on from another one's checkpoint: it must be one of a decision step then."""
+        return False
+
     def on_start(self, trial: str, params: dict[str, Any]) -> None:  # noqa: B027  most algorithms need not know
         """Take in a new trial: told once, when it is suggested, before its first report."""
 

@@ -1,18 +1,22 @@
-"""What stays under ``checkpoints/``: the models of the Pareto front (of one metric, the best trial's) and of trials
-that may come onto it, and training states.
+"""What stays under ``checkpoints/``: the models of the best trials (of several metrics, the Pareto front's) and of
+trials that may come to be among them, and training states.
 
 A training state is what a trial goes on from (``checkpoints/<trial>/resume-<number>.ckpt``). Its number is counted in
 the journal, and a new one is written beside the one before: a driver that dies before the journal has the report of a
-state goes on from the state that it knows. Once the report is in the journal, the one before goes. The last one stays
-until the study ends, also where its trial has ended: another trial may be told to go on from it.
+state goes on from the state that it knows. Once the report is in the journal, the ones before go; those after it are
+of a trial that has not waited. The last one stays until its trial ends, or until the study does where another trial
+may be told to go on from it.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from pathlib import Path
 
+from raytune_nn.config.schema import CheckpointsConfig
+from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import usable
 from raytune_nn.store.record import StudyRecord, TrialRecord
 
@@ -51,19 +55,34 @@ class States:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _link(state_path(self._folder, source.id, source.saves), path)
 
+    def replaced(self, trial: TrialRecord) -> None:
+        """Removes the states of a trial that its last one replaced; there may be later ones that it has not told of."""
+        for number in range(trial.saves - 1, 0, -1):
+            path = state_path(self._folder, trial.id, number)
+            if not path.exists():  # nor are those before
+                return
+            path.unlink()
+
     def keep_last(self, trial: TrialRecord) -> None:
-        """Removes the states of a trial that its last one replaced, or that the journal knows nothing of."""
-        last = state_path(self._folder, trial.id, trial.saves)
-        for path in last.parent.glob(STATES):
-            if path != last:
-                path.unlink(missing_ok=True)
+        """Removes all states of a trial that is not running but its last one."""
+        self._remove(trial.id, but=state_path(self._folder, trial.id, trial.saves))
+
+    def remove(self, trial: TrialRecord) -> None:
+        """The trial has ended."""
+        self._remove(trial.id)
 
     def remove_all(self) -> None:
         """The study has ended."""
-        for path in self._folder.glob(f"*/{STATES}"):
-            path.unlink(missing_ok=True)
-            if not any(path.parent.iterdir()):
-                path.parent.rmdir()
+        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
+            self._remove(folder.name)
+
+    def _remove(self, trial: str, but: Path | None = None) -> None:
+        folder = self._folder / trial
+        for path in [*folder.glob(STATES), *folder.glob(f".{STATES}")]:  # also what a killed process had half written
+            if path != but:
+                path.unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _link(source: Path, target: Path) -> None:
@@ -74,41 +93,54 @@ def _link(source: Path, target: Path) -> None:
 
 
 class Retention:
-    """Removes a model as soon as its trial ended and is not, or no longer, on the front; and states that were replaced.
+    """Removes a model as soon as its trial ended and is not, or no longer, among those that stay; and states that
+    nobody goes on from.
 
     Args:
         folder: The study's ``checkpoints`` folder.
         record: As it stands when the study is opened, with no trial running: what a killed driver left is removed.
+        copies: Whether a trial may go on from another one's state.
+        keep_states: Whether the last state of each trial stays for good.
     """
 
-    def __init__(self, folder: Path, record: StudyRecord) -> None:
+    def __init__(self, folder: Path, record: StudyRecord, copies: bool = False, keep_states: bool = False) -> None:
         self._folder, self._states = folder, States(folder)
-        self._kept = record.front
+        self._copies, self._keep_states = copies, keep_states
+        self._kept = record.kept.trials
         kept = {trial.id for trial in self._kept}
         models = {trial.checkpoint for trial in record.trials.values() if not trial.ended or trial.id in kept}
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name in record.trials:
-                self._states.keep_last(record.trials[path.name])
             if path.name not in models:
                 self._remove_model(path.name)
+            if path.name in record.trials:
+                self._tidy_states(record.trials[path.name])
 
     def trial_ended(self, trial: TrialRecord, record: StudyRecord) -> None:
         """To be called after each end of a trial."""
-        front = record.front
-        kept = {other.id for other in front}
+        best = record.kept.trials
+        kept = {other.id for other in best}
         for candidate in (trial, *self._kept):
             if candidate.id not in kept and candidate.checkpoint is not None:
                 self._remove_model(candidate.checkpoint)
                 candidate.checkpoint = None
-        self._kept = front
+        self._kept = best
+        self._tidy_states(trial)
 
     def state_saved(self, trial: TrialRecord) -> None:
         """To be called once the report of a state is in the journal."""
-        self._states.keep_last(trial)
+        self._states.replaced(trial)
 
     def study_ended(self) -> None:
         """To be called when no trial will go on."""
-        self._states.remove_all()
+        if not self._keep_states:
+            self._states.remove_all()
+
+    def _tidy_states(self, trial: TrialRecord) -> None:
+        """Of a trial that is not running."""
+        if trial.ended and not self._copies and not self._keep_states:
+            self._states.remove(trial)
+        else:
+            self._states.keep_last(trial)
 
     def _remove_model(self, name: str) -> None:
         """All of a trial's folder but its states."""
@@ -119,3 +151,18 @@ class Retention:
         for path in folder.iterdir():
             if not path.match(STATES):
                 path.unlink(missing_ok=True)
+
+
+def check_checkpoints(config: CheckpointsConfig) -> None:
+    """Checks ``checkpoints``.
+
+    Raises:
+        ConfigError: The first rule that is broken.
+    """
+    minutes = config.every_minutes
+    if minutes is not None and not 0 < minutes < math.inf:
+        rule = "checkpoints.every_minutes must be positive, or null for no safety copies"
+        raise ConfigError(rule, minutes, "checkpoints.every_minutes=10")
+    if config.keep_best < 1:
+        rule = "checkpoints.keep_best must be at least 1: the winner's model always stays"
+        raise ConfigError(rule, config.keep_best, "checkpoints.keep_best=1")

@@ -6,13 +6,13 @@ trial keeps a few numbers, not its reports, so that the record of 10,000 trials 
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raytune_nn.config.objective import Objective, Values, finite
+from raytune_nn.store.best import BestTrials
 from raytune_nn.store.journal import Event
 
 ENDED = ("complete", "stopped", "diverged", "failed")
@@ -67,9 +67,13 @@ class TrialRecord:
 
 
 class StudyRecord:
-    """All trials of a study, the best of them, and how long it took."""
+    """All trials of a study, the best of them, and how long it took.
 
-    def __init__(self, objective: Objective) -> None:
+    Args:
+        keep_best: Trials whose models stay, where there is one objective.
+    """
+
+    def __init__(self, objective: Objective, keep_best: int = 1) -> None:
         self.objective = objective
         self.trials: dict[str, TrialRecord] = {}
         self.study: Event = {}  # the first event: configuration, space, versions, command
@@ -81,12 +85,12 @@ class StudyRecord:
         self.busy_seconds = 0.0  # sum of the trials' seconds
         self._session_started = 0.0
         self._earlier_wall = 0.0
-        self._front: list[tuple[TrialRecord, Values]] = []  # best first by the first metric
+        self.kept = BestTrials(objective, keep_best)
 
     @classmethod
-    def fold(cls, objective: Objective, events: Iterable[Event]) -> StudyRecord:
+    def fold(cls, objective: Objective, events: Iterable[Event], keep_best: int = 1) -> StudyRecord:
         """The record after all of these events."""
-        record = cls(objective)
+        record = cls(objective, keep_best)
         for event in events:
             record.apply(event)
         return record
@@ -94,17 +98,12 @@ class StudyRecord:
     @property
     def best(self) -> TrialRecord | None:
         """The best trial of those that may win, by the first metric; among equals the one that ended first."""
-        return self._front[0][0] if self._front else None
+        return self.front[0] if self.front else None
 
     @property
     def front(self) -> list[TrialRecord]:
         """The trials that no other one dominates, best first by the first metric; of one metric, the best trial."""
-        return [trial for trial, _ in self._front]
-
-    @property
-    def front_values(self) -> tuple[Values, ...]:
-        """What a trial must not be dominated by to stand there too."""
-        return tuple(values for _, values in self._front)
+        return self.kept.front
 
     def values(self, trial: TrialRecord) -> Values | None:
         """The trial's value by each metric, all of one report; None where it has none."""
@@ -216,10 +215,9 @@ class StudyRecord:
         self._move(trial, event["state"])
         if trial.state == "diverged":
             trial.value, trial.value_epoch, trial.metrics = None, None, {}
-        values, objective = self.values(trial) if self.may_win(trial) else None, self.objective
-        if values is not None and objective.joins(values, self.front_values):
-            self._front = [pair for pair in self._front if not objective.dominates(values, pair[1])]
-            insort(self._front, (trial, values), key=lambda pair: -objective.score(pair[1][0]))
+        values = self.values(trial) if self.may_win(trial) else None
+        if values is not None:
+            self.kept.add(trial, values)
 
     def _closed(self, event: Event) -> None:
         self.status, self.reason = event["status"], event.get("reason", "")

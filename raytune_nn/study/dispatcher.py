@@ -85,7 +85,7 @@ class Dispatcher:
     def _task(self, trial: TrialRecord) -> TrialTask:
         """From the trial's last state, if there is one."""
         self._pieces += 1
-        task = TrialTask(trial.id, trial.params, self._record.front_values, saves=trial.saves, piece=self._pieces)
+        task = TrialTask(trial.id, trial.params, self._record.kept.bar, saves=trial.saves, piece=self._pieces)
         if trial.saved is None or not self._states.has(trial):
             return task
         values = self._record.objective.values(trial.saved.metrics)
@@ -107,6 +107,8 @@ class Dispatcher:
             return None
         trial, source = self._record.trials[resumption.trial], resumption.source
         if source is not None:
+            if not self._scheduler.copies:
+                raise TypeError(f"{type(self._scheduler).__name__} copied trial {source}, but its `copies` is false")
             self._states.hand_over(self._record.trials[source], trial)
         self._write("resumed", trial=trial.id, source=source, params=resumption.params, new=new)
         return trial

@@ -56,7 +56,14 @@ class StudyPlan:
             waits_at=waits_at,
             pauses=self.scheduler.pauses,
             fidelity=self.fidelity,
+            copy_seconds=self._copy_seconds,
         )
+
+    @property
+    def _copy_seconds(self) -> float | None:
+        """None also where a trial may go on from another one's state: that has to be one of a decision step."""
+        minutes = self.settings.checkpoints.every_minutes
+        return None if minutes is None or self.scheduler.copies else 60 * minutes
 
 
 @contextmanager
@@ -78,7 +85,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
     refused = False
     try:
         events = list(read_journal(folder.journal))
-        record = StudyRecord.fold(plan.objective, events)
+        record = StudyRecord.fold(plan.objective, events, plan.settings.checkpoints.keep_best)
         check_branches(folder.name, record, plan.branches)
         pending = replay(events, record, plan.searcher, plan.scheduler, plan.fidelity)
         if not record.study:  # before the journal's first line: a study that has begun has both
@@ -87,7 +94,9 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         journal = Journal(folder.journal)
         try:
             listener(_write_opened(plan, folder, record, journal), record)
-            keeper = _Keeper(folder, record, listener)
+            keep_states = plan.settings.checkpoints.keep_states
+            retention = Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states)
+            keeper = _Keeper(folder, retention, listener)
             conductor = _conductor(plan, record, journal, States(folder.checkpoints), keeper)
             for id, verdict in pending.items():
                 conductor.carry_out(record.trials[id], verdict)
@@ -141,9 +150,8 @@ def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, jou
 class _Keeper:
     """Hears every event: drops checkpoints that nobody needs, refreshes the summary, and passes the event on."""
 
-    def __init__(self, folder: StudyFolder, record: StudyRecord, listener: Listener) -> None:
-        self._folder, self._listener = folder, listener
-        self._retention = Retention(folder.checkpoints, record)
+    def __init__(self, folder: StudyFolder, retention: Retention, listener: Listener) -> None:
+        self._folder, self._retention, self._listener = folder, retention, listener
         self._written = time.monotonic()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:

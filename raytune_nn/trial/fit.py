@@ -62,7 +62,8 @@ def run_trial(
     try:
         if study.objective.folds is None:
             reporter = Reporter(tracker, study.objective, study)
-            state = TrainingState(checkpoints, task, logger, reporter) if study.pauses else None
+            saves = study.pauses or study.copy_seconds is not None or task.epoch > 0
+            state = TrainingState(checkpoints, task, logger, reporter) if saves else None
             _train(config, study.objective, reporter, logger, checkpoints / task.id, task.front, task.values, state)
         else:
             states = FoldStates(checkpoints, study, task, logger)

@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from raytune_nn.config.objective import Objective, finite
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.safety_copies import SafetyCopies
 from raytune_nn.trial.task import Report, StudyContext
 
 
@@ -20,8 +21,9 @@ class Reporter(Checkpoint):
     A validation that ends an epoch is reported after the epoch's own hooks, so that the epoch's training metrics are in
     the same report. Lightning calls no callbacks that late but those that keep checkpoints, and this one does.
 
-    Where the answer may be to pause, the report is held back until the state of the training is saved, which is when
-    the next epoch begins (`raytune_nn.trial.training_state`); at the end of the training it is sent as it is.
+    Where the answer may be to pause, or a safety copy is due, the report is held back until the state of the training
+    is saved, which is when the next epoch begins (`raytune_nn.trial.training_state`); at the end of the training it is
+    sent as it is.
 
     Args:
         send: Takes a report and answers whether the trial goes on.
@@ -39,7 +41,9 @@ class Reporter(Checkpoint):
     def __init__(self, send: Callable[[Report], bool], objective: Objective, study: StudyContext | None = None) -> None:
         self._send, self._objective, self._study = send, objective, study
         self._may_pause = study is not None and study.pauses
+        self.copies = SafetyCopies(None if study is None else study.copy_seconds)
         self._held: Report | None = None
+        self.must_save = False  # the state, for the report that is held: without it the trial could not pause
         self._started = time.monotonic()
         self._validated = False  # at the end of this epoch
 
@@ -54,6 +58,7 @@ class Reporter(Checkpoint):
                 "trainer.val_check_interval=1.0, or a scheduler that does not pause"
             )
         else:
+            self.copies.refuse("it validates within epochs (trainer.val_check_interval)")
             self._report(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -75,9 +80,9 @@ class Reporter(Checkpoint):
         if not finite(values) or may_pause is None:
             self._send(report)
             _stop(trainer)
-        elif may_pause:
-            self._held = report
-        elif not self._send(report):
+        elif may_pause or (self.copies.due and self.copies.possible):
+            self._held, self.must_save = report, may_pause
+        elif not self._send(replace(report, unsaved=self.copies.refusal() if self.copies.due else "")):
             _stop(trainer)
 
     def _advance(self, report: Report) -> bool | None:
@@ -104,7 +109,10 @@ class Reporter(Checkpoint):
     def send_held(self, saved: bool) -> bool:
         """Sends the report that was held back, and returns whether the trial goes on."""
         report, self._held = self._held, None
-        return report is None or self._send(replace(report, saved=saved))
+        if saved:
+            self.copies.saved()
+        unsaved = "" if saved else self.copies.refusal()
+        return report is None or self._send(replace(report, saved=saved, unsaved=unsaved))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.send_held(saved=False)

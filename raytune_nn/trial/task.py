@@ -20,6 +20,7 @@ class StudyContext:
     waits_at: tuple[int, ...] | None  # in `fidelity`: whose reports a trial waits for the answer to; None: all
     pauses: bool = False  # whether the answer may be to pause: a trial then saves its state before such a report
     fidelity: Fidelity = EPOCHS
+    copy_seconds: float | None = None  # a trial saves its state once it has trained so long since the last; None: never
 
     def waits(self, earlier: int, reached: int) -> bool:
         """Whether a trial waits for the answer to a report; it is decided late where a module skips the step wanted.
@@ -36,7 +37,7 @@ class TrialTask:
 
     id: str
     params: dict[str, Any]  # dotted path -> sampled value
-    front: tuple[Values, ...]  # of the study when it was handed out: what a report must join to be worth a model
+    front: tuple[Values, ...]  # what a report must join, as a Pareto front, to be worth a model: `BestTrials.bar`
     values: Values | None = None  # of the reports before
     epoch: int = 0  # of the state that it begins with; 0: from the beginning
     saves: int = 0  # states of this trial so far, whether it begins with the last or not
@@ -53,3 +54,4 @@ class Report:
     metrics: dict[str, float]
     checkpoint: str | None = None  # folder under checkpoints/, where one was written for this report
     saved: bool = False  # whether the state of the training at exactly this report is on the disk
+    unsaved: str = ""  # why there is no safety copy here, though it is time for one; said once

@@ -1,4 +1,5 @@
-"""The whole state of a training: saved where a trial may be told to pause, and brought back where it goes on.
+"""The whole state of a training: saved where a trial may be told to pause, or for safety, and brought back where it
+goes on.
 
 A paused and continued training is, to the last bit, the one that was never interrupted. So the state is saved and
 brought back at one and the same place: where an epoch begins, before any other callback hears of it. Everything that
@@ -80,10 +81,8 @@ class TrainingState(Callback):
             trainer.fit_loop._resuming_from_checkpoint = False
             _set_random_states(self._loaded["random"])
             self._loaded = None
-        elif self._reporter.holds:
-            self._save(trainer)
-            if not self._reporter.send_held(saved=True):
-                raise StopIteration
+        elif self._reporter.holds and not self._reporter.send_held(saved=self._saves(trainer)):
+            raise StopIteration
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint[OURS] = {
@@ -95,12 +94,23 @@ class TrainingState(Callback):
             "val_reload": trainer.fit_loop.epoch_loop.val_loop._last_val_dl_reload_epoch,
         }
 
+    def _saves(self, trainer: Trainer) -> bool:
+        """Saves, and returns whether it could: no trial fails for want of a safety copy."""
+        try:
+            self._save(trainer)
+        except Exception as error:  # also the user's own hooks are asked for their state
+            if self._reporter.must_save:
+                raise
+            self._reporter.copies.refuse((str(error).strip() or type(error).__name__).splitlines()[0])
+            return False
+        return True
+
     def _save(self, trainer: Trainer) -> None:
         checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
         for key in _HPARAMS:  # the configuration has them
             checkpoint.pop(key, None)
+        write_state(checkpoint, state_path(self._checkpoints, self._task.id, self._number + 1))
         self._number += 1
-        write_state(checkpoint, state_path(self._checkpoints, self._task.id, self._number))
         self._logger.mark(self._number, trainer.fit_loop.epoch_loop._batches_that_stepped)
 
 
@@ -109,19 +119,23 @@ def write_state(state: dict[str, Any], path: Path) -> None:
 
     Raises:
         ValueError: Something in it is neither a tensor nor plain data.
+        OSError: The disk refuses.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}")
-    with draft.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with draft.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
         torch.load(draft, map_location="cpu", mmap=True, weights_only=True)  # reads no tensor
-    except Exception as error:
+    except OSError:  # of the disk, not of the state
+        draft.unlink(missing_ok=True)
+        raise
+    except Exception as error:  # pickle lets through whatever an object raises
         draft.unlink()
         raise ValueError(
-            "the state of a training that may pause must consist of tensors and plain data (what module and callbacks "
+            "the state of a training must consist of tensors and plain data (what module and callbacks "
             f"save, state_dict of optimizer and schedule), but {str(error).strip().splitlines()[-1]}"
         ) from error
     os.replace(draft, path)

@@ -63,7 +63,7 @@ def test_the_front_is_what_no_other_trial_dominates(made: list[Trial], objective
         assert set(front) == front_of(made[: place + 1], len(objective.goals)), "after each end"
         assert front == sorted(front, key=lambda id: (-made[int(id)][0], int(id))), "best first, then first to end"
         assert (record.best.id if record.best else None) == (front[0] if front else None)
-    assert record.front_values == tuple(record.values(trial) for trial in record.front)
+    assert record.kept.bar == tuple(record.values(trial) for trial in record.front)
 
 
 def test_a_trials_values_are_those_of_one_report() -> None:
@@ -93,6 +93,7 @@ def test_the_trials_of_the_front_keep_their_models(tmp_path: Path, reopened: boo
     for place, (acc, loss) in enumerate([(0.5, 0.5), (0.6, 0.7), (0.4, 0.6), (0.4, 0.4), (0.7, 0.45), (0.7, 0.45)]):
         run(record, str(place), (acc, loss, 0.0))
         (tmp_path / str(place)).mkdir()
+        (tmp_path / str(place) / "model.ckpt").touch()
         record.apply({"type": "checkpointed", "time": 1.0, "trial": str(place), "folder": str(place)})
         end(record, str(place))
         if reopened:

@@ -67,7 +67,11 @@ def test_a_fold_of_the_file_is_what_the_driver_had_live(entries: list[Event], ob
             live.apply(journal.append(**{key: value for key, value in event.items() if key != "time"}))
         journal.close()
         folded = StudyRecord.fold(objective, read_journal(Path(name)))
-    assert repr(vars(folded)) == repr(vars(live)), "as texts: NaN equals itself nowhere else"
+    assert _text(folded) == _text(live), "as texts: NaN equals itself nowhere else"
+
+
+def _text(record: StudyRecord) -> str:
+    return repr({**vars(record), "kept": record.kept.trials})
 
 
 @several

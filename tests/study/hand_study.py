@@ -26,8 +26,10 @@ TWO = Objective("val_acc", True, schema.Take.best, further=(Goal("loss", False),
 
 
 def make_settings(**budget: Any) -> schema.Config:
-    """A typed configuration; keywords are keys of ``budget``, or ``max_retries``."""
+    """A typed configuration; keywords are keys of ``budget`` and ``checkpoints``, or ``max_retries``."""
     max_retries = budget.pop("max_retries", 0)
+    every_minutes, keep_best = budget.pop("every_minutes", None), budget.pop("keep_best", 1)
+    keep_states = budget.pop("keep_states", False)
     limits: dict[str, Any] = {"num_trials": 6, "max_epochs": EPOCHS} | dict.fromkeys(
         ("max_hours", "max_gpu_hours", "target")
     )
@@ -41,6 +43,7 @@ def make_settings(**budget: Any) -> schema.Config:
         resources=schema.ResourcesConfig(1, 2, None, 1),
         cluster=schema.ClusterConfig(None, None, None),
         failures=schema.FailuresConfig(max_retries),
+        checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states),
         security=schema.SecurityConfig([]),
     )
 

@@ -33,7 +33,7 @@ class Copying(Scheduler):
     parameters changed, where it is not the best itself.
     """
 
-    pauses = True
+    pauses = copies = True
     decision_steps = frozenset({3, 6})
 
     def __init__(self) -> None:

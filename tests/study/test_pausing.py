@@ -26,7 +26,7 @@ PAUSE = Verdict(Decision.PAUSE, "so it is")
 class Scripted(Scheduler):
     """Pauses at every report, and then names what it was given, one a call."""
 
-    pauses = True
+    pauses = copies = True
     decision_steps = None
 
     def __init__(self, *resumptions: Resumption | None, verdict: Verdict = PAUSE) -> None:

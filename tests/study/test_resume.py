@@ -22,6 +22,7 @@ CONFIG: dict[str, Any] = {
     "verbose": 1,
     "study": {"name": "s", "resume": "auto"},
     "cluster": {"cpus": None},
+    "checkpoints": {"every_minutes": 10, "keep_best": 1, "keep_states": False},
     "budget": {"num_trials": 6, "max_epochs": 9, "max_hours": None, "target": None},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001, "betas": [0.9, 0.99]},
 }
@@ -61,6 +62,8 @@ def changed(path: str, value: object) -> dict[str, Any]:
         ("budget.num_trials", 2),
         ("budget.max_hours", 2.0),
         ("cluster.cpus", 8),
+        ("checkpoints.keep_best", 3),
+        ("checkpoints.every_minutes", None),
         ("cluster", {"address": "auto"}),
         ("verbose", 2),
         ("mode", "plan"),
