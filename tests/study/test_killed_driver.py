@@ -21,6 +21,7 @@ from raytune_nn.study.session import open_study
 from raytune_nn.trial.task import TrialTask
 
 BUDGET: dict[str, Any] = {"num_trials": 8, "max_retries": 1}
+CHECKPOINTS: list[dict[str, Any]] = [{}, {"every_minutes": 1.0, "keep_best": 3}]  # also states elsewhere than at rungs
 
 
 class Again:
@@ -95,18 +96,21 @@ def outcome(trial: TrialRecord) -> tuple[object, ...]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(STUDIES), st.floats(0, 1))
-def test_the_rest_of_the_calls_gets_the_answers_it_got(seed: int, study: tuple[str, Objective], part: float) -> None:
+@given(st.integers(0, 10**6), st.sampled_from(STUDIES), st.floats(0, 1), st.sampled_from(CHECKPOINTS))
+def test_the_rest_of_the_calls_gets_the_answers_it_got(
+    seed: int, study: tuple[str, Objective], part: float, checkpoints: dict[str, Any]
+) -> None:
     scheduler, objective = study
+    wanted = BUDGET | checkpoints
     with a_folder() as folder, a_folder() as second:
-        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, **BUDGET)
+        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, **wanted)
         lines = (folder.journal / "00000.jsonl").read_bytes().splitlines(keepends=True)
         cut = 1 + round(part * (len(lines) - 2))  # events that are left; ``opened`` always, ``closed`` never
         _copy(folder, second, lines[:cut])
         before = [call for call in slots.calls if call.before < cut]
         heard = Heard()
-        with open_study(make_plan(SCHEDULERS[scheduler](), objective, **BUDGET), second, heard) as conductor:
-            again = Again(Slots(conductor, second, heard, seed))
+        with open_study(make_plan(SCHEDULERS[scheduler](), objective, **wanted), second, heard) as conductor:
+            again = Again(Slots(conductor, second, heard, seed, bool(checkpoints)))
             again.catch_up(before)
             for call in slots.calls[len(before) :]:
                 again.make(call)
@@ -117,7 +121,7 @@ def test_the_rest_of_the_calls_gets_the_answers_it_got(seed: int, study: tuple[s
         assert [*map(outcome, resumed.trials.values())] == [*map(outcome, uncut.trials.values())]
         assert [trial.id for trial in resumed.front] == [trial.id for trial in uncut.front]
         check_journal(list(read_journal(second.journal)), **BUDGET)
-        check_winner(second, resumed)
+        check_winner(second, resumed, wanted.get("keep_best", 1))
 
 
 def _copy(folder: StudyFolder, second: StudyFolder, lines: list[bytes]) -> None:

@@ -19,7 +19,7 @@ from trial_parts import Net, Reports, base_config, context, isolation_undone
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.safety_copies import SafetyCopies
-from raytune_nn.trial.task import StudyContext, TrialTask
+from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
 AT_ONCE = 1e-9  # seconds: each report is due
 PARAMS = {"trainer.max_epochs": EPOCHS}
@@ -65,6 +65,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "checkpoints" / "7").glob("*"))
 
 
+@pytest.mark.slow
 def test_a_trial_whose_process_died_goes_on_from_its_last_copy(tmp_path: Path) -> None:
     config = digits(
         callbacks={"mixup": MIXUP}, lr_scheduler=schedule("OneCycleLR", "step", max_lr=0.05, total_steps=40)
@@ -81,6 +82,20 @@ def test_a_trial_whose_process_died_goes_on_from_its_last_copy(tmp_path: Path) -
     boards = [Run(tmp_path / name / "tb" / "7") for name in ("whole", "parts")]
     assert boards[0].tags == boards[1].tags
     assert all(boards[0].scalars(tag) == boards[1].scalars(tag) for tag in boards[0].tags)
+
+
+def test_a_trial_that_failed_after_a_copy_goes_on_from_it(tmp_path: Path) -> None:
+    whole = train(context(digits(), tmp_path / "whole", waits_at=()), first())
+    study = context(digits(), tmp_path / "parts", waits_at=(), copy_seconds=AT_ONCE)
+
+    def fails(report: Report) -> bool:
+        return 1 // (report.epoch < 4) == 1
+
+    with pytest.raises(ZeroDivisionError):
+        run_trial(study, first(), Isolation(threads=1), fails)
+    assert files(tmp_path / "parts")[-1] == "resume-4.ckpt"
+    after = train(study, first(epoch=3, saves=3, values=(whole[2].metrics["val_acc"],)))
+    assert [report.metrics for report in after] == [report.metrics for report in whole[3:]]
 
 
 def _path() -> str:
