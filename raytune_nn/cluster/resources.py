@@ -71,6 +71,9 @@ def _check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
             resources.gpus,
             f"resources.gpus={math.ceil(resources.gpus)}",
         )
+    if not 0 <= cluster.report_every < math.inf:
+        rule = "cluster.report_every (seconds) must not be negative"
+        raise ConfigError(rule, cluster.report_every, "cluster.report_every=0.25")
     for name, least in (("cpus", 1), ("gpus", 0)):  # Ray counts whole ones: half a core too much never comes free
         there = getattr(cluster, name)
         if there is not None and not (least <= there < math.inf and there == int(there)):

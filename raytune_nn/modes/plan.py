@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from raytune_nn.config.compose import Composed
@@ -11,6 +12,8 @@ from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.space.leaf import written
 from raytune_nn.space.space import Space
+from raytune_nn.study.disk import Disk, peak
+from raytune_nn.trial.task import Size
 
 
 def plan(composed: Composed) -> None:
@@ -20,11 +23,11 @@ def plan(composed: Composed) -> None:
         ConfigError: The first rule that is broken.
     """
     checked = preflight(composed)
-    checked.targets.run_apart()
-    print(describe(checked))
+    size = checked.targets.run_apart()
+    print(describe(checked, size))
 
 
-def describe(checked: Checked) -> str:
+def describe(checked: Checked, size: Size | None = None) -> str:
     """The plan as text: trials, epochs, rungs, slots and the space."""
     study, settings, capacity = checked.plan, checked.plan.settings, checked.capacity
     rungs = study.scheduler.rungs
@@ -37,6 +40,8 @@ def describe(checked: Checked) -> str:
         ("scheduler", study.scheduler.describe()),
         ("slots", f"{_count(capacity.slots, 'trial')} at once, each {_amounts(settings.resources)}"),
     ]
+    if size is not None:
+        rows.append(("disk", _disk(peak(study, capacity.slots, size))))
     lines = [f"{name:<10} {value}" for name, value in rows]
     return "\n".join([*lines, *_space_lines(study.space)])
 
@@ -61,6 +66,19 @@ def _epochs(training: int, folds: int | None, trials: int) -> str:
     trial = training * (folds or 1)
     each = f"{training} a fold, {trial} a trial" if folds else f"{trial} a trial"
     return f"{each}, at most {trials * trial} in all"
+
+
+def _disk(disk: Disk) -> str:
+    """Rounded up: it is what may be needed."""
+    parts = [f"{_count(disk.models, 'model')} of {_megabytes(disk.size.model)}"]
+    if disk.states:
+        parts.append(f"{_count(disk.states, 'training state')} of {_megabytes(disk.size.state)}")
+    return f"at most about {_megabytes(disk.total)}: {', '.join(parts)}, and {_megabytes(disk.other)} of reports"
+
+
+def _megabytes(count: int) -> str:
+    tenths = math.ceil(count / 1e5)
+    return f"{tenths / 10:.1f} MB" if tenths < 100 else f"{math.ceil(tenths / 10):,} MB"
 
 
 def _amounts(resources: ResourcesConfig) -> str:

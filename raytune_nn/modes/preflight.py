@@ -9,10 +9,9 @@ from __future__ import annotations
 import itertools
 import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
-from random import Random
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -22,7 +21,7 @@ from raytune_nn.config.compose import Composed, compose_branch, type_config
 from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
 from raytune_nn.config.monitors import check_monitors
 from raytune_nn.config.objective import Objective, read_objective
-from raytune_nn.config.schema import Config
+from raytune_nn.config.schema import Config, Mode
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.pairing import check_pairing
@@ -32,10 +31,9 @@ from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.search.warm_start import warm_start
 from raytune_nn.space.check import check_space
-from raytune_nn.space.domains import Choice
-from raytune_nn.space.merge import merge_params
 from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
+from raytune_nn.space.variants import samples, variants
 from raytune_nn.store.checkpoints import check_checkpoints
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
@@ -105,11 +103,12 @@ def preflight(composed: Composed) -> Checked:
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
     )
-    variants = list(_variants(composed.config, branches, space))
+    trees = list(variants(composed.config, branches, space))
     check = TargetCheck(
-        [_resolved(tree) for tree in variants],
+        [_resolved(tree) for tree in trees],
         settings.security.allow_targets,
-        [variants[0], *_samples(composed.config, branches, space, settings.seed)],
+        [trees[0], *samples(composed.config, branches, space, settings.seed)],
+        list(variants(composed.config, branches, space, largest=True)) if settings.mode is Mode.plan else [],
     )
     return Checked(plan, folder, exists, capacity, check)
 
@@ -160,42 +159,6 @@ def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any
             branches.setdefault(path, {}).update(options)
     check_space(space, composed.config, branches)
     return space, branches
-
-
-def _variants(config: Mapping[str, Any], branches: Mapping[str, Any], space: Space) -> Iterator[dict[str, Any]]:
-    """One configuration for each option that changes what is built, the other choices at their first option.
-
-    The base configuration itself is among them only where nothing is chosen: it may be one that no trial trains.
-    """
-    choices = [
-        (path, domain.corners(), chosen)
-        for path, domain, chosen in space.paths()
-        if isinstance(domain, Choice) and (path in branches or _builds(path, domain))
-    ]
-    first = {path: options[0] for path, options, _ in reversed(choices)}
-    seen: list[dict[str, Any]] = []
-    for path, options, chosen in choices:
-        for option in options:
-            params = {**first, **chosen, path: option}
-            active = space.active(params)
-            variant = merge_params(config, branches, {name: params[name] for name in params if name in active})
-            if variant not in seen:
-                seen.append(variant)
-    yield from seen or [dict(config)]
-
-
-def _samples(
-    config: Mapping[str, Any], branches: Mapping[str, Any], space: Space, seed: int
-) -> Iterator[dict[str, Any]]:
-    """Two trials of a search, which may build where the base configuration holds placeholders."""
-    random = Random(seed)
-    for _ in range(0 if space.is_empty else 2):
-        yield merge_params(config, branches, space.sample(random))
-
-
-def _builds(path: str, domain: Choice) -> bool:
-    """Whether a choice can change which class is called."""
-    return path.endswith("._target_") or any(isinstance(option, (dict, list)) for option in domain.options)
 
 
 def _check_epochs(settings: Config) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from raytune_nn import __version__
 from raytune_nn.config.objective import Objective
+from raytune_nn.store.checkpoints import STATES
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord, TrialRecord
 
@@ -147,6 +148,6 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
         return
     with usable(folder.best):
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(source, draft)
+        shutil.copytree(source, draft, ignore=shutil.ignore_patterns(STATES))
         shutil.rmtree(folder.best, ignore_errors=True)
         draft.rename(folder.best)

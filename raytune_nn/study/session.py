@@ -57,6 +57,7 @@ class StudyPlan:
             pauses=self.scheduler.pauses,
             fidelity=self.fidelity,
             copy_seconds=self._copy_seconds,
+            report_every=self.settings.cluster.report_every,
         )
 
     @property
@@ -103,7 +104,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             try:
                 yield conductor
             except ConfigError:
-                refused = True
+                refused = record.epochs == 0  # what was trained is kept: a slot may be made, and refuse, later
                 raise
             finally:
                 if record.status == "running":  # an error on the way: what is there can be resumed

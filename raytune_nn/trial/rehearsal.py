@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,15 @@ from pytorch_lightning.utilities.exceptions import _TunerExitException
 from pytorch_lightning.utilities.memory import is_oom_error
 
 from raytune_nn.errors import ConfigError
+from raytune_nn.store.folder import check_room
 from raytune_nn.trial.blame import blame
 from raytune_nn.trial.build import build_trial
+from raytune_nn.trial.checkpoint_size import checkpoint_size
 from raytune_nn.trial.fit import quieten
 from raytune_nn.trial.instantiate import locate_all, setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.manual import check_manual
+from raytune_nn.trial.task import Size
 from raytune_nn.trial.tensorboard import TrialLogger
 
 if TYPE_CHECKING:
@@ -35,28 +38,31 @@ _TRAINER = {"num_sanity_val_steps": 0, "profiler": None}
 _OURS = f"{__name__.partition('.')[0]}.nn."
 
 
-def prepare(config: Mapping[str, Any], branches: Mapping[str, Any], check: TargetCheck) -> Isolation:
+def prepare(config: Mapping[str, Any], branches: Mapping[str, Any], check: TargetCheck, storage: str) -> Isolation:
     """Makes a process ready for the trials of a study: imports all that they can name, and runs stage B.
 
     Args:
         config: The study's configuration, interpolations unresolved.
         branches: What each option of a chosen group composes to.
+        storage: Path of the study's folder, or of the one that it is to be in.
 
     Returns:
         The state that each trial begins with; the rehearsal has left nothing in it.
 
     Raises:
-        ConfigError: The first rule that is broken.
+        ConfigError: The first rule that is broken; or a trial's checkpoints have no room.
     """
     check.check_names()
     locate_all(config, branches)
     isolation = Isolation(trial_threads(config))
-    rehearse(check.trials)
+    size = rehearse(check.trials)
+    if size is not None:
+        check_room(storage, size.model + size.state)
     return isolation
 
 
-def rehearse(configs: Sequence[Mapping[str, Any]]) -> None:
-    """Takes the first of these configurations that comes so far to its first batch.
+def rehearse(configs: Sequence[Mapping[str, Any]]) -> Size | None:
+    """Takes the first of these configurations that comes so far to its first batch, and returns how large it is.
 
     Args:
         configs: Those of trials, interpolations unresolved. The first may be a study's base configuration, with
@@ -67,15 +73,25 @@ def rehearse(configs: Sequence[Mapping[str, Any]]) -> None:
     """
     refusal = None
     for config in configs:
-        refusal = _refusal(config)
+        stop = _StopAtFirstBatch()
+        refusal = _refusal(config, stop)
         if refusal is None:
-            return
+            return stop.size
     if refusal is not None:
         raise refusal
+    return None
 
 
-def _refusal(config: Mapping[str, Any]) -> ConfigError | None:
-    stop = _StopAtFirstBatch()
+def measured(configs: Sequence[Mapping[str, Any]]) -> Iterator[Size]:
+    """How large the trials of these configurations are; of those that build."""
+    for config in configs:
+        stop = _StopAtFirstBatch()
+        _refusal(config, stop)
+        if stop.size is not None:
+            yield stop.size
+
+
+def _refusal(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> ConfigError | None:
     try:
         _begin(config, stop)
     except ConfigError as error:
@@ -118,6 +134,7 @@ class _StopAtFirstBatch(Checkpoint):
     """
 
     config: Mapping[str, Any]  # interpolations resolved
+    size: Size | None = None  # once it is known
 
     def __init__(self) -> None:
         self.part = "data"
@@ -131,6 +148,7 @@ class _StopAtFirstBatch(Checkpoint):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._check_precision(trainer)
+        self.size = checkpoint_size(pl_module, trainer.optimizers)
         if self.config["optimizer"].get("_target_") is not None:
             self.begins("optimizer")
             check_manual(pl_module, self.config["lr_scheduler"])

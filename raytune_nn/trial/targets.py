@@ -24,6 +24,7 @@ from raytune_nn.space.values import shown
 from raytune_nn.trial.instantiate import locate
 from raytune_nn.trial.keywords import check_keywords, check_param_groups, check_schedule
 from raytune_nn.trial.kinds import OPTIONAL, PARTS, check_kind, kind_of, places, wanted
+from raytune_nn.trial.task import Size
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,27 @@ class TargetCheck:
         configs: Configurations, interpolations resolved where their values matter.
         allowed: Targets that need not be of their place's kind (``security.allow_targets``).
         trials: Configurations as trials get them, interpolations unresolved; one of them must build.
+        largest: The same, with what is searched at its highest: how large a trial can be. They need not build.
     """
 
     configs: Sequence[Mapping[str, Any]]
     allowed: Sequence[str]
     trials: Sequence[Mapping[str, Any]] = ()
+    largest: Sequence[Mapping[str, Any]] = ()
 
-    def run(self) -> None:
-        """Checks in this process.
+    def run(self) -> Size | None:
+        """Checks in this process, and returns how large checkpoints are at most, where that is known.
 
         Raises:
             ConfigError: The first rule that is broken.
         """
         self.check_names()
-        if self.trials:
-            from raytune_nn.trial.rehearsal import rehearse
+        if not self.trials:
+            return None
+        from raytune_nn.trial.rehearsal import measured, rehearse
 
-            rehearse(self.trials)
+        sizes = [size for size in (rehearse(self.trials), *measured(self.largest)) if size is not None]
+        return max(sizes, key=lambda size: size.state, default=None)
 
     def check_names(self) -> None:
         """Checks what the configurations name, and builds nothing.
@@ -61,8 +66,8 @@ class TargetCheck:
         for config in self.configs:
             check_targets(config, self.allowed)
 
-    def run_apart(self) -> None:
-        """Checks in a process that ends with the check: what imports is not in this one's memory.
+    def run_apart(self) -> Size | None:
+        """The same in a process that ends with the check: what imports is not in this one's memory.
 
         Raises:
             ConfigError: The first rule that is broken.
@@ -75,9 +80,10 @@ class TargetCheck:
         )
         if done.returncode != 0 or not done.stdout:
             raise import_ends_process(f"exit code {done.returncode}: {done.stderr.strip()[-2000:]}")
-        refusal = json.loads(done.stdout)
-        if refusal is not None:
-            raise ConfigError(*refusal)
+        answer = json.loads(done.stdout)
+        if answer["refusal"] is not None:
+            raise ConfigError(*answer["refusal"])
+        return None if answer["size"] is None else Size(**answer["size"])
 
 
 def as_plain(error: RaytuneError) -> tuple[str, str | None, str]:
@@ -230,13 +236,14 @@ def _answer() -> None:
     request = json.load(sys.stdin)
     answers = os.dup(1)
     os.dup2(2, 1)  # the user's modules may print on import, and their threads later
-    refusal = None
+    answer: dict[str, Any] = {"refusal": None, "size": None}
     try:
-        TargetCheck(**request).run()
+        size = TargetCheck(**request).run()
+        answer["size"] = None if size is None else vars(size)
     except RaytuneError as error:
-        refusal = as_plain(error)
+        answer["refusal"] = as_plain(error)
     with os.fdopen(answers, "w") as file:
-        json.dump(refusal, file)
+        json.dump(answer, file)
 
 
 if __name__ == "__main__":

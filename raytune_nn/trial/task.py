@@ -21,6 +21,7 @@ class StudyContext:
     pauses: bool = False  # whether the answer may be to pause: a trial then saves its state before such a report
     fidelity: Fidelity = EPOCHS
     copy_seconds: float | None = None  # a trial saves its state once it has trained so long since the last; None: never
+    report_every: float = 0.25  # seconds for which a slot gathers reports that need no answer
 
     def waits(self, earlier: int, reached: int) -> bool:
         """Whether a trial waits for the answer to a report; it is decided late where a module skips the step wanted.
@@ -42,6 +43,14 @@ class TrialTask:
     epoch: int = 0  # of the state that it begins with; 0: from the beginning
     saves: int = 0  # states of this trial so far, whether it begins with the last or not
     piece: int = 0  # tells the pieces of a trial apart
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of the checkpoints of a trial, in bytes."""
+
+    model: int
+    state: int
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 if TYPE_CHECKING:
     from raytune_nn.trial.isolation import Isolation
 
-GATHER_SECONDS = 0.25  # a call of an actor costs the driver and the slot a millisecond each: short epochs share one
 STOP_SECONDS = 60.0  # how long a stopped training may take to reach its next epoch's end before its process is given up
 
 
@@ -40,7 +39,7 @@ class TrialActor(tune.Trainable):
 
         self._study = study
         try:
-            self._isolation = prepare(study.config, study.branches, check)
+            self._isolation = prepare(study.config, study.branches, check, study.folder)
         except RaytuneError as error:
             self._refusal = as_plain(error)
         else:
@@ -108,10 +107,13 @@ class _Training(threading.Thread):
             self._answered.release()
 
     def collect(self) -> dict[str, Any]:
-        """Blocks for the next report or beat, then gathers what follows it shortly, until one waits for its answer."""
+        """Blocks for the next report or beat, then gathers what follows it shortly, until one waits for its answer.
+
+        A call of an actor costs the driver and the slot a millisecond each: short epochs share one.
+        """
         reports: list[dict[str, Any]] = []
         item = self._reports.get()
-        until = time.monotonic() + GATHER_SECONDS
+        until = time.monotonic() + self._study.report_every
         while item is not None:
             report, self._unanswered = item
             if report is not None:

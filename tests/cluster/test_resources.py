@@ -15,7 +15,7 @@ from raytune_nn.errors import ConfigError
 
 
 def cluster(cpus: float | None = 8, gpus: float | None = 4, address: str | None = None) -> ClusterConfig:
-    return ClusterConfig(cpus=cpus, gpus=gpus, address=address)
+    return ClusterConfig(cpus=cpus, gpus=gpus, address=address, report_every=0.25)
 
 
 def worker(cpus: float = 1, gpus: float = 0, memory: float | None = None, workers: int = 1) -> ResourcesConfig:
@@ -153,3 +153,12 @@ def test_memory_is_that_of_the_container_where_it_has_less(monkeypatch: pytest.M
     assert total_memory() == machine
     texts["/sys/fs/cgroup/memory/memory.limit_in_bytes"] = str(2**29)
     assert total_memory() == 0.5
+
+
+@pytest.mark.parametrize("seconds", [-0.1, math.nan, math.inf])
+def test_reports_cannot_be_gathered_for_ever(seconds: float) -> None:
+    there = cluster()
+    there.report_every = seconds
+    assert refused(there, worker()).fix == "cluster.report_every=0.25"
+    there.report_every = 0.0
+    assert plan_capacity(there, worker()).slots == 8

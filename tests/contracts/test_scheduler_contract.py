@@ -61,7 +61,7 @@ def check_decisions_fall_on_decision_steps(make: Make) -> None:
         saved: dict[str, int] = {}
         for call in Study(seed, Journal(make)).run():
             if isinstance(call.answer, Resumption) and call.answer.source is not None:
-                assert make().copies
+                assert make().copies, "no states are saved between decision steps then"
                 before[call.answer.trial] = saved[call.answer.trial] = saved[call.answer.source]
             if not isinstance(call.answer, Verdict):
                 continue

@@ -47,6 +47,21 @@ def test_a_single_training(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_the_disk_that_a_study_needs() -> None:
+    few = ("budget.num_trials=5", "budget.max_epochs=9", "cluster.cpus=2", "checkpoints.every_minutes=null")
+    plain = planned("+search=random", *few)["disk"]
+    assert plain.startswith("at most about ")
+    assert ": 6 models of 0.7 MB, and 0.1 MB of reports" in plain, "3 hidden layers of 256: the largest searched"
+    assert "training states" not in plain
+    assert ", 7 training states of " in planned("+search=asha", *few)["disk"], (
+        "each may pause, and each slot writes one"
+    )
+    assert ", 4 training states of " in planned("+search=random", *few[:3])["disk"]
+    assert ": 8 models" in planned("+search=random", *few, "checkpoints.keep_best=4")["disk"]
+    assert ": 3 models" in planned("cluster.cpus=2")["disk"]
+
+
+@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("take", "report"), [("best", "best report by val_acc"), ("last", "last report")])
 def test_a_study_of_several_metrics(take: str, report: str) -> None:
     lists = ("objective.metric=[val_acc,val_loss]", "objective.mode=[max,min]")

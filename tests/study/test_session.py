@@ -17,11 +17,13 @@ from hand_study import OBJECTIVE, SPACE, Heard, make_plan, report, start, states
 
 from raytune_nn.errors import ConfigError, StudyMismatchError, UnusableError
 from raytune_nn.search.asha import ASHA
+from raytune_nn.search.pbt import PBT
 from raytune_nn.space.parse import parse_space
 from raytune_nn.store.folder import StudyFolder, write_json
 from raytune_nn.store.journal import Journal, read_journal
 from raytune_nn.store.lease import Lease
 from raytune_nn.study import session
+from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.session import open_study, read_record
 
 
@@ -200,6 +202,25 @@ def test_what_waits_for_a_verdict_is_what_the_slots_are_told(folder: StudyFolder
     context = make_plan(ASHA(9, promote=False)).context(folder)
     assert (context.waits_at, context.folder) == ((1, 3), str(folder.path))
     assert make_plan().context(folder).waits_at == ()
+
+
+def test_slots_are_told_when_a_safety_copy_is_due(folder: StudyFolder) -> None:
+    assert make_plan().context(folder).copy_seconds is None
+    assert make_plan(every_minutes=10).context(folder).copy_seconds == 600
+    assert make_plan(ASHA(9), every_minutes=0.5).context(folder).copy_seconds == 30
+    population = make_plan(PBT(4, 9, space=SPACE), every_minutes=10)
+    assert population.context(folder).copy_seconds is None, "copies of other trials are of decision steps"
+
+
+def test_a_slot_that_refuses_late_costs_no_trial(folder: StudyFolder) -> None:
+    def refuse(conductor: Conductor) -> None:
+        train(conductor, 0.5)
+        raise ConfigError("mine")
+
+    with pytest.raises(ConfigError, match="mine"), open_study(make_plan(), folder, Heard()) as conductor:
+        refuse(conductor)
+    assert summary_of(folder)["status"] == "interrupted"
+    assert summary_of(folder)["counts"]["complete"] == 1
 
 
 KILLED = """

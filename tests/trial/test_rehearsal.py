@@ -114,7 +114,7 @@ def test_a_process_is_ready_with_nothing_left_of_the_rehearsal() -> None:
     rehearsal_parts.calls.clear()
     os.environ.pop("REHEARSED", None)
     config = {**parts("leave traces"), "resources": {"cpus": 3}, "search": None}
-    isolation = prepare(config, {}, TargetCheck([], [], [config]))
+    isolation = prepare(config, {}, TargetCheck([], [], [config]), ".")
     assert os.environ["REHEARSED"] == "yes"
     assert len(rehearsal_parts.calls) > 3
     isolation.restore(0)

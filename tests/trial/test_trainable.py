@@ -114,6 +114,29 @@ def test_where_nothing_is_decided_no_report_waits(begin: Callable[..., _Training
     assert epochs(training.collect()) == [1, 2, 3, 4], "one call gets all that there are"
 
 
+@pytest.mark.parametrize(("seconds", "calls"), [(0.0, [[1], [2, 3], []]), (0.25, [[1, 2, 3]])])
+def test_reports_are_gathered_for_a_while(
+    seconds: float, calls: list[list[int]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second report comes shortly after the first was asked for."""
+
+    class Late(Script):
+        def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
+            for epoch in self.epochs:
+                send(Report(epoch, step=epoch, seconds=1.0, metrics={}))
+                time.sleep(0.1 if epoch == 1 else 0)
+
+    monkeypatch.setattr(fit, "run_trial", Late([1, 2, 3]))
+    study = context(base_config(), tmp_path, waits_at=(), report_every=seconds)
+    training = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
+    training.go_on()
+    first = epochs(training.collect())
+    assert first == calls[0]
+    training.join(10)
+    rest = [epoch for call in drain(training) for epoch in call] if len(calls) > 1 else []
+    assert first + rest == [1, 2, 3]
+
+
 def test_a_training_waits_at_the_steps_of_the_scheduler_only(begin: Callable[..., _Training]) -> None:
     script = Script([1, 2, 3, 4, 5, 6])
     training = begin(script, (3, 5))

@@ -1,0 +1,51 @@
+"""What a study needs of the disk at most, known before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from raytune_nn.study.session import StudyPlan
+from raytune_nn.trial.task import Size
+
+REPORT, TRIAL = 1_000, 10_000  # bytes of journal and TensorBoard: a line and a few scalars; parameters and the file
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The peak of a study.
+
+    Args:
+        models: Files of a model, those being written counted.
+        states: The same of training states.
+        other: Bytes of journal and TensorBoard.
+    """
+
+    size: Size
+    models: int
+    states: int
+    other: int
+
+    @property
+    def total(self) -> int:
+        """In bytes."""
+        return self.models * self.size.model + self.states * self.size.state + self.other
+
+
+def peak(plan: StudyPlan, slots: int, size: Size) -> Disk:
+    """What is on the disk at most: what stays, what each slot has and is writing, and a copy of the best model.
+
+    Modules that log each step, or save more than their weights, need more.
+
+    Args:
+        size: Of a trial's checkpoints.
+    """
+    trials, checkpoints = plan.num_trials, plan.settings.checkpoints
+    slots, folds = min(slots, trials), plan.objective.folds
+    kept = trials if plan.objective.further else min(trials, checkpoints.keep_best + slots)
+    states = 0
+    if plan.scheduler.pauses or (checkpoints.every_minutes is not None and folds is None):
+        all_stay = plan.scheduler.pauses or checkpoints.keep_states
+        states = (trials if all_stay else slots) + slots
+    reports = trials * plan.settings.budget.max_epochs * (folds or 1)
+    fold_size = Size(size.model, REPORT * (folds or 1)) if folds else size  # between folds no weights are saved
+    return Disk(fold_size, kept + slots + 1, states, reports * REPORT + trials * TRIAL)
