@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from raytune_nn.cluster.headroom import check_headroom
+from raytune_nn.cluster.resources import Capacity, trials_on_one_gpu
 from raytune_nn.config.compose import Composed
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import ResourcesConfig
@@ -17,6 +19,8 @@ def plan(composed: Composed) -> None:
         ConfigError: The first rule that is broken.
     """
     checked = preflight(composed)
+    if checked.plan.settings.search is not None:
+        check_headroom(checked.capacity, checked.plan.settings.resources)
     checked.targets.run_apart()
     print(describe(checked))
 
@@ -32,7 +36,7 @@ def describe(checked: Checked) -> str:
         ("epochs", _epochs(settings.budget.max_epochs, study.objective.folds, study.num_trials)),
         ("rungs", ", ".join(map(str, rungs)) if rungs else "none"),
         ("scheduler", study.scheduler.describe()),
-        ("slots", f"{_count(capacity.slots, 'trial')} at once, each {_amounts(settings.resources)}"),
+        ("slots", _slots(capacity, settings.resources)),
     ]
     lines = [f"{name:<10} {value}" for name, value in rows]
     return "\n".join([*lines, *_space_lines(study.space)])
@@ -49,6 +53,12 @@ def _epochs(training: int, folds: int | None, trials: int) -> str:
     trial = training * (folds or 1)
     each = f"{training} a fold, {trial} a trial" if folds else f"{trial} a trial"
     return f"{each}, at most {trials * trial} in all"
+
+
+def _slots(capacity: Capacity, resources: ResourcesConfig) -> str:
+    shared = trials_on_one_gpu(capacity, resources)
+    each = f"{_count(capacity.slots, 'trial')} at once, each {_amounts(resources)}"
+    return f"{each}; {shared} share a GPU" if shared > 1 else each
 
 
 def _amounts(resources: ResourcesConfig) -> str:

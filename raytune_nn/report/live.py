@@ -71,6 +71,8 @@ class LiveView:
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)
+            if event.get("alone") and self._settings.verbose:
+                self._print(f"trial {trial.id}: {trial.reason}")
         pauses = event["type"] == "decided" and event["decision"] == "pause"
         if (event["type"] == "ended" or pauses) and self._live is None and self._settings.verbose:
             self._line(record)

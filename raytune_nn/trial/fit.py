@@ -15,7 +15,7 @@ from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
-from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
@@ -44,8 +44,8 @@ def run_trial(
     """
     lighten()
     config = merge_params(study.config, study.branches, task.params)
-    seed = int(setting(config, "seed"))
-    isolation.restore(seed)
+    seed, threads = int(setting(config, "seed")), trial_threads(config)
+    isolation.restore(seed, threads)
     folder = Path(study.folder)
     run = folder / "tb" / task.id
     logger = TrialLogger(run, task.id, task.params, study.objective.metric, task.saves if task.epoch else None)
@@ -53,7 +53,7 @@ def run_trial(
     checkpoints = folder / "checkpoints"
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, best_value: float | None) -> tuple[int, int]:
-        isolation.restore(seed)
+        isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
         return _train(config, objective, Reporter(send, objective), logger, draft, best_value)

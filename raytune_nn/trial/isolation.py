@@ -52,7 +52,7 @@ def trial_threads(config: Mapping[str, Any]) -> int:
     """Threads of a trial's own process: its CPUs, less those that its loaders' processes occupy; at least one.
 
     Args:
-        config: The study's configuration, interpolations unresolved.
+        config: The study's configuration or a trial's, interpolations unresolved.
     """
     workers = setting(config, "data.num_workers") if "num_workers" in config["data"] else 0
     return max(1, int(float(setting(config, "resources.cpus"))) - int(workers or 0))
@@ -62,7 +62,7 @@ class Isolation:
     """The state of this process before its first trial; ``restore`` brings it back.
 
     Args:
-        threads: CPU threads that a trial may use.
+        threads: CPU threads that a trial may use, unless it says otherwise.
 
     Take it once the user's modules are imported: their globals are part of it.
     """
@@ -77,14 +77,17 @@ class Isolation:
         gc.collect()
         gc.freeze()  # what the libraries brought stays, so that collecting between trials takes no time
 
-    def restore(self, seed: int) -> None:
+    def restore(self, seed: int, threads: int | None = None) -> None:
         """Puts everything back and seeds all generators.
 
         Args:
             seed: The trial's seed, for python, numpy and torch.
+            threads: CPU threads of this trial; None: as many as of any.
         """
         for write, value in self._settings:
             write(value)
+        if threads is not None:
+            torch.set_num_threads(threads)
         if os.environ != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)

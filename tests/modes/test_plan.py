@@ -47,6 +47,15 @@ def test_a_single_training(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_trials_that_share_a_gpu() -> None:
+    there = ("+search=random", "cluster.cpus=8", "cluster.gpus=2")
+    assert planned(*there, "resources.gpus=0.25")["slots"] == (
+        "8 trials at once, each 1 CPU and 0.25 GPUs; 4 share a GPU"
+    )
+    assert planned(*there, "resources.gpus=0.6")["slots"] == "2 trials at once, each 1 CPU and 0.6 GPUs"
+
+
+@pytest.mark.usefixtures("here")
 def test_a_study_with_folds() -> None:
     rows = planned("+search=asha", "objective.folds=3", "budget.num_trials=4", "budget.max_epochs=9")
     assert rows["objective"] == "the highest val_acc, as the mean of 3 folds; a fold's best report counts"

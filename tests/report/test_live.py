@@ -248,6 +248,20 @@ def test_lines_that_the_journal_lost_are_said(torn: int, said: str, terminal: in
     assert said not in watch(script, terminal=terminal, verbose=0)
 
 
+@pytest.mark.parametrize("terminal", [0, 1])
+def test_a_trial_that_needs_a_gpu_to_itself_is_told_of(terminal: int, clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        hear(told, view, end=None)
+        view.heard(told.tell("retried", trial="0", error="E", reason="out of memory", alone=True), told.record)
+        hear(told, view, end=None)
+        view.heard(told.tell("retried", trial="1", error="E"), told.record)
+
+    text = watch(script, terminal=terminal)
+    assert text.count("trial 0: out of memory") == 1
+    assert "trial 1" not in text
+    assert "out of memory" not in watch(script, terminal=terminal, verbose=0)
+
+
 def test_a_whole_journal_is_not_worth_a_word(clock: Clock) -> None:
     assert "dropped" not in watch(a_study)
 
