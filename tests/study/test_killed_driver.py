@@ -89,6 +89,7 @@ def outcome(trial: TrialRecord) -> tuple[object, ...]:
         trial.epochs,
         trial.reason,
         trial.retries,
+        trial.alone,
     )
 
 
