@@ -71,7 +71,8 @@ def _gpus() -> float:
     """What Ray has given to this process."""
     import ray
 
-    return float(ray.get_runtime_context().get_assigned_resources()["GPU"])
+    given: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+    return given["GPU"]
 
 
 class OneBatch(LightningDataModule):

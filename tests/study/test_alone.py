@@ -116,7 +116,7 @@ def test_its_hours_are_those_of_a_whole_gpu(folder: StudyFolder) -> None:
 def test_its_task_asks_for_a_whole_gpu() -> None:
     resources = ResourcesConfig(cpus=2, gpus=0.25, memory=1.5, workers=1)
     bundle = {"CPU": 2.0, "memory": 1.5 * 2**30}
-    shared, alone = TrialTask("0", {}, None), TrialTask("1", {}, None, alone=True)
+    shared, alone = TrialTask("0", {}, ()), TrialTask("1", {}, (), alone=True)
     assert _placement(resources, shared).bundles == [{**bundle, "GPU": 0.25}]
     assert _placement(resources, alone).bundles == [{**bundle, "GPU": 1.0}]
-    assert _placement(resources, shared) == _placement(resources, TrialTask("2", {}, None)), "so that actors are reused"
+    assert _placement(resources, shared) == _placement(resources, TrialTask("2", {}, ())), "so that actors are reused"

@@ -74,7 +74,7 @@ def test_a_slot_limits_itself_before_it_builds_anything(
     monkeypatch.setattr(rehearsal, "prepare", lambda *_: gpu.append("prepare"))
     study = context(base_config(resources={"cpus": 1, "gpus": 0.25}), tmp_path)
     actor = TrialActor.__new__(TrialActor)
-    actor.setup({"task": TrialTask("7", {}, None, alone=alone)}, study, TargetCheck([], []))
+    actor.setup({"task": TrialTask("7", {}, (), alone=alone)}, study, TargetCheck([], []))
     assert gpu == calls
     assert gpu.fraction == (None if alone else pytest.approx(3.5 / 16))
 
@@ -84,7 +84,7 @@ def test_a_slot_whose_share_is_too_small_refuses_the_study(monkeypatch: pytest.M
     monkeypatch.setattr(rehearsal, "prepare", lambda *_: gpu.append("prepare"))
     study = context(base_config(resources={"cpus": 1, "gpus": 0.25}), tmp_path)
     actor = TrialActor.__new__(TrialActor)
-    actor.setup({"task": TrialTask("7", {}, None)}, study, TargetCheck([], []))
+    actor.setup({"task": TrialTask("7", {}, ())}, study, TargetCheck([], []))
     assert actor.step()["refused"][2] == "resources.gpus=1"
     assert gpu == []
 
