@@ -209,11 +209,9 @@ class StudyRecord:
 
     def _retried(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
-        if event.get("alone"):
-            trial.alone, trial.reason = True, event["reason"]
-        else:
-            trial.retries += 1
-        trial.error = event["error"]
+        alone = event.get("alone", False)
+        trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone)
+        trial.reason, trial.error = event.get("reason", ""), event["error"]
         self._move(trial, "waiting")
 
     def _ended(self, event: Event) -> None:
