@@ -55,6 +55,20 @@ def test_trials_that_share_a_gpu() -> None:
     assert planned(*there, "resources.gpus=0.6")["slots"] == "2 trials at once, each 1 CPU and 0.6 GPUs"
 
 
+@pytest.mark.parametrize("mode", ["plan", "run"])
+def test_a_gpu_without_room_is_refused_before_anything_starts(
+    here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    tool = tmp_path_factory.mktemp("bin") / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 0, 10240, 14336\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent))
+    ran = run(f"mode={mode}", "+search=random", "cluster.cpus=2", "cluster.gpus=1", "resources.gpus=0.25")
+    assert (ran.code, ran.rule) == (2, "the free memory of a GPU must hold the trials that share it")
+    assert ran.found.startswith("10.0 of 24.0 GiB are free on GPU 0")
+    assert list(here.iterdir()) == []
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(("take", "report"), [("best", "best report by val_acc"), ("last", "last report")])
 def test_a_study_of_several_metrics(take: str, report: str) -> None:
