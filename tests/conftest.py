@@ -7,11 +7,14 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from raytune_nn.cluster.connect import ENVIRONMENT
+from raytune_nn.cluster.connect import ENVIRONMENT, local_cluster
+from raytune_nn.cluster.resources import Capacity
+from raytune_nn.modes.search import SLOT_MODULES
 from raytune_nn.trial.targets import TargetCheck
 
 os.environ.update(ENVIRONMENT)  # before any test imports ray, which reads some of it only once
@@ -39,6 +42,21 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     write_all(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for modules that slots can import."""
+    return tmp_path_factory.mktemp("users")
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(users: Path) -> Iterator[str]:
+    """A local Ray with two slots, one for all tests; the folder for its files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)])))
+        with local_cluster(Capacity(cpus=2, gpus=0, slots=2), 1, SLOT_MODULES) as scratch:
+            yield scratch
 
 
 @pytest.fixture

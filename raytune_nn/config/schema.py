@@ -54,9 +54,9 @@ class StudyConfig:
 class ObjectiveConfig:
     """What is optimised."""
 
-    metric: Any = MISSING  # name that the module logs
-    mode: Any = MISSING  # max or min
-    take: Take = MISSING  # of a trial's reports; with folds, of each fold's
+    metric: Any = MISSING  # name that the module logs; a list of names: a Pareto front, the first says what is best
+    mode: Any = MISSING  # max or min; a list: one for each metric
+    take: Take = MISSING  # of a trial's reports, the best by the first metric; with folds, of each fold's
     folds: int | None = MISSING  # cross-validation: trainings a trial, whose mean is its value; null: one
 
 
@@ -68,7 +68,7 @@ class BudgetConfig:
     max_epochs: int = MISSING  # epochs a trial; with objective.folds, a fold
     max_hours: float | None = MISSING  # wall hours of the study
     max_gpu_hours: float | None = MISSING  # hours x GPUs, summed over trials
-    target: float | None = MISSING  # objective value that is good enough
+    target: float | None = MISSING  # objective value that is good enough; null where there are several
 
 
 @dataclass
@@ -129,6 +129,7 @@ class SearchConfig:
     scheduler: dict[str, Any] = MISSING
     points: list[Any] = field(default_factory=list)  # to try first, each a mapping from paths to values
     warm_start: str | None = None  # folder of an earlier study over the same space, to learn from
+    fidelity: str = "epoch"  # what the scheduler counts: epoch, step (optimizer), or a metric that the module logs
 
 
 @dataclass

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from raytune_nn.config.compose import Composed
+from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.modes.preflight import Checked, preflight
@@ -30,7 +33,7 @@ def describe(checked: Checked) -> str:
         ("objective", _objective(study.objective)),
         ("trials", str(study.num_trials)),
         ("epochs", _epochs(settings.budget.max_epochs, study.objective.folds, study.num_trials)),
-        ("rungs", ", ".join(map(str, rungs)) if rungs else "none"),
+        ("rungs", _rungs(rungs, study.fidelity) if rungs else "none"),
         ("scheduler", study.scheduler.describe()),
         ("slots", f"{_count(capacity.slots, 'trial')} at once, each {_amounts(settings.resources)}"),
     ]
@@ -39,10 +42,19 @@ def describe(checked: Checked) -> str:
 
 
 def _objective(objective: Objective) -> str:
-    direction, take = "highest" if objective.maximise else "lowest", objective.take.value
+    wanted = [f"the {'highest' if goal.maximise else 'lowest'} {goal.metric}" for goal in objective.goals]
+    take = objective.take.value
+    if objective.further:
+        by = f" by {objective.metric}" if take == "best" else ""
+        return f"the Pareto front of {' and '.join(wanted)}; a trial's {take} report{by} counts"
     if objective.folds is None:
-        return f"the {direction} {objective.metric}; a trial's {take} report counts"
-    return f"the {direction} {objective.metric}, as the mean of {objective.folds} folds; a fold's {take} report counts"
+        return f"{wanted[0]}; a trial's {take} report counts"
+    return f"{wanted[0]}, as the mean of {objective.folds} folds; a fold's {take} report counts"
+
+
+def _rungs(steps: Sequence[int], fidelity: Fidelity) -> str:
+    unit = "" if fidelity.is_epochs else f" ({fidelity.name})"
+    return f"{', '.join(map(str, steps))}{unit}"
 
 
 def _epochs(training: int, folds: int | None, trials: int) -> str:

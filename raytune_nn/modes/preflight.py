@@ -6,6 +6,7 @@ imports what the configuration names; it is `trial/targets.py`, which runs where
 
 from __future__ import annotations
 
+import itertools
 import shlex
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,8 @@ from omegaconf import OmegaConf
 
 from raytune_nn.cluster.resources import Capacity, plan_capacity
 from raytune_nn.config.compose import Composed, compose_branch, type_config
+from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
+from raytune_nn.config.monitors import check_monitors
 from raytune_nn.config.objective import Objective, read_objective
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
@@ -35,6 +38,7 @@ from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
+from raytune_nn.study.fidelity import check_decisions, check_unit
 from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
@@ -62,7 +66,7 @@ def preflight(composed: Composed) -> Checked:
     """
     settings = composed.settings
     objective = read_objective(settings.objective)
-    check_budget(settings.budget)
+    check_budget(settings.budget, objective)
     if settings.verbose not in (0, 1, 2):
         raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
     if settings.failures.max_retries < 0:
@@ -76,12 +80,15 @@ def preflight(composed: Composed) -> Checked:
     _check_epochs(settings)
     check_weights(settings.model_weights)
     space, branches = _space(composed) if settings.search else (Space(), {})
-    searcher_node, scheduler = _search(composed, space, objective)
-    check_folds(objective, composed.config, branches, space, scheduler, settings.budget.max_epochs)
+    check_monitors(objective, composed.config, branches)
+    fidelity = EPOCHS if settings.search is None else read_fidelity(settings.search.fidelity)
+    searcher_node, scheduler = _search(composed, space, objective, fidelity)
+    epochs = settings.budget.max_epochs
+    check_folds(objective, composed.config, branches, space, scheduler, epochs)
+    check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
     _check_workers(composed.config, space)
     capacity = plan_capacity(settings.cluster, settings.resources)
-    name = _default_name(composed) if settings.study.name is None else settings.study.name
-    folder = locate_study(settings.study.storage, name)
+    folder = _folder(composed)
     check_storage(settings.study.storage)
     exists = check_resume(folder, settings, composed.config)
     plan = StudyPlan(
@@ -90,7 +97,8 @@ def preflight(composed: Composed) -> Checked:
         branches=branches,
         space=space,
         objective=objective,
-        searcher=_searcher(settings, searcher_node, space, objective),
+        fidelity=fidelity,
+        searcher=_searcher(settings, searcher_node, space, objective, fidelity),
         scheduler=scheduler,
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
@@ -104,7 +112,9 @@ def preflight(composed: Composed) -> Checked:
     return Checked(plan, folder, exists, capacity, check)
 
 
-def _search(composed: Composed, space: Space, objective: Objective) -> tuple[Mapping[str, Any], Scheduler]:
+def _search(
+    composed: Composed, space: Space, objective: Objective, fidelity: Fidelity
+) -> tuple[Mapping[str, Any], Scheduler]:
     """The searcher's node and the scheduler, which checks its own arguments; without a search, those of one trial."""
     search = composed.settings.search
     if search is None:
@@ -112,21 +122,30 @@ def _search(composed: Composed, space: Space, objective: Objective) -> tuple[Map
     tree = {"search": {"searcher": search.searcher, "scheduler": search.scheduler}}
     for place in ("search.searcher", "search.scheduler"):
         check_place(tree, place, composed.settings.security.allow_targets)
-    taken = signature(locate(search.scheduler["_target_"])).parameters  # most schedulers need not know the space
-    extras = {"space": space, "seed": composed.settings.seed}
-    scheduler = instantiate(search.scheduler, **{name: value for name, value in extras.items() if name in taken})
-    check_pairing(scheduler, locate(search.searcher["_target_"]), objective)
+    check_unit(fidelity, objective, composed.config["search"]["scheduler"])
+    extras = {"space": space, "seed": composed.settings.seed}  # most schedulers need not know the space
+    scheduler = instantiate(search.scheduler, **_taken(search.scheduler, extras))
+    check_pairing(scheduler, locate(search.searcher["_target_"]), objective, fidelity)
     return search.searcher, scheduler
 
 
-def _searcher(settings: Config, node: Mapping[str, Any], space: Space, objective: Objective) -> Searcher:
+def _searcher(
+    settings: Config, node: Mapping[str, Any], space: Space, objective: Objective, fidelity: Fidelity
+) -> Searcher:
     search, seed = settings.search, settings.seed
     if search is None:
         return RandomSearcher(space, seed)
-    searcher: Searcher = instantiate(node, space=space, seed=seed)
+    extras = {"objectives": len(objective.goals)}  # those that learn nothing need not know how many there are
+    searcher: Searcher = instantiate(node, space=space, seed=seed, **_taken(node, extras))
     if search.warm_start is not None:
-        warm_start(searcher, search.warm_start, space, objective)
+        warm_start(searcher, search.warm_start, space, objective, fidelity)
     return PointsFirst(read_points(search.points, space, seed), searcher) if search.points else searcher
+
+
+def _taken(node: Mapping[str, Any], extras: Mapping[str, Any]) -> dict[str, Any]:
+    """Those keywords that what a node names takes."""
+    taken = signature(locate(node["_target_"])).parameters
+    return {name: value for name, value in extras.items() if name in taken}
 
 
 def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any]]]]:
@@ -134,18 +153,11 @@ def _space(composed: Composed) -> tuple[Space, dict[str, dict[str, dict[str, Any
     space = parse_space(composed.settings.search_space)
     branches: dict[str, dict[str, dict[str, Any]]] = {}
     for path, domain, _ in space.paths():
-        if space_chooses(space, path):
+        if space.chooses(path):
             options = {option: compose_branch(composed.overrides, path, option) for option in domain.corners()}
             branches.setdefault(path, {}).update(options)
     check_space(space, composed.config, branches)
     return space, branches
-
-
-def space_chooses(space: Space, path: str) -> bool:
-    """Whether a path is a config group that is chosen, at any depth."""
-    return path in space.choices or any(
-        space_chooses(branch, path) for group in space.choices.values() for branch in group.branches.values()
-    )
 
 
 def _variants(config: Mapping[str, Any], branches: Mapping[str, Any], space: Space) -> Iterator[dict[str, Any]]:
@@ -220,9 +232,16 @@ def _resolved(config: dict[str, Any]) -> dict[str, Any]:
     return resolved
 
 
-def _default_name(composed: Composed) -> str:
-    """A time stamp and the choices, so that a bare command always starts a study of its own."""
-    choices = composed.choices
+def _folder(composed: Composed) -> StudyFolder:
+    """The study's; without a name, one with a time stamp and the choices, so that a bare command starts its own."""
+    study, choices = composed.settings.study, composed.choices
+    if study.name is not None:
+        return locate_study(study.storage, study.name)
     parts = [choices.get("search", "train"), choices.get("model", ""), choices.get("data", "")]
     words = [part.replace("/", "-") for part in parts if part]
-    return "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])
+    name = "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])
+    for number in itertools.count(2):  # commands of the same second
+        folder = locate_study(study.storage, name if number == 2 else f"{name}_{number - 1}")
+        if not folder.path.exists():
+            break
+    return folder

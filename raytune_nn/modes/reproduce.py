@@ -112,7 +112,7 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
         context = StudyContext(config, branches, record.objective, scratch, None)
         isolation = Isolation(trial_threads(config))
         try:
-            run_trial(context, TrialTask(trial.id, trial.params, None), isolation, send)
+            run_trial(context, TrialTask(trial.id, trial.params, front=()), isolation, send)
         except SystemExit as exit:  # Lightning's answer to a KeyboardInterrupt
             raise KeyboardInterrupt from exit
         except Exception as error:

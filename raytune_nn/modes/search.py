@@ -12,7 +12,8 @@ from raytune_nn.study.interrupt import interruptible, terminable
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
 
-SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data")
+# What a slot needs but Ray, which cannot be forked once it is imported; the last three are what Ray Tune needs most of.
+SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
 
 
 @terminable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -13,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import format_result, format_value, rank
+from raytune_nn.report.tables import format_results, format_value, named_results
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import ENDED, StudyRecord, TrialRecord
 
@@ -83,7 +84,7 @@ class LiveView:
 
     def _opened(self, torn: int, record: StudyRecord) -> None:
         """What earlier drivers left: their best trials, and lines of the journal that they did not finish."""
-        self._best = [trial for trial in rank(record) if self._leads(trial, record)][:SHOWN_BEST]
+        self._best = self._leaders(record.trials.values(), record)
         if torn and self._settings.verbose:
             lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
             self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
@@ -98,8 +99,14 @@ class LiveView:
         elif kind in ("ended", "retried") or trial.state == "paused":
             self._running.pop(trial.id, None)
             others = [other for other in self._best if other is not trial]
-            leading = [other for other in (*others, trial) if self._leads(other, record)]
-            self._best = sorted(leading, key=lambda t: -record.objective.score(t.value or 0.0))[:SHOWN_BEST]
+            self._best = self._leaders((*others, trial), record)
+
+    def _leaders(self, trials: Iterable[TrialRecord], record: StudyRecord) -> list[TrialRecord]:
+        """The best few of these trials; of several metrics the first few of the whole Pareto front."""
+        if record.objective.further:
+            return record.front[:SHOWN_BEST]
+        leading = [trial for trial in trials if self._leads(trial, record)]
+        return sorted(leading, key=lambda trial: -record.objective.score(trial.value or 0.0))[:SHOWN_BEST]
 
     def _leads(self, trial: TrialRecord, record: StudyRecord) -> bool:
         """Whether a trial may be among the best shown: one that paused counts, and goes on to do so when it runs."""
@@ -117,7 +124,9 @@ class LiveView:
         self._shown, self._best_value = time.monotonic(), value
         text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{self._num_trials} trials"
         if best is not None:
-            text += f"  best {record.objective.metric} = {format_result(best, record)} (trial {best.id})"
+            text += f"  best {named_results(best, record)} (trial {best.id})"
+        if record.objective.further:
+            text += f", {len(record.front)} on the Pareto front"
         self._print(text)
 
     def _draw(self) -> None:
@@ -131,19 +140,21 @@ class LiveView:
         table = Table(box=None, pad_edge=False, expand=True)
         if record is None:
             return table
-        for column, width in (("", 7), ("trial", 5), (record.objective.metric, 9), ("epoch", 7)):
+        metrics = [(goal.metric, 9) for goal in record.objective.goals]
+        for column, width in (("", 7), ("trial", 5), *metrics, ("epoch", 7)):
             table.add_column(Text(column), no_wrap=True, min_width=width)
         table.add_column("parameters", no_wrap=True, overflow="ellipsis", ratio=1)  # the rest, and cut first
         running = list(self._running.values())
-        for title, trials in (("running", running[:SHOWN_RUNNING]), ("best", self._best)):
+        best = "front" if record.objective.further else "best"
+        for title, trials in (("running", running[:SHOWN_RUNNING]), (best, self._best)):
             for index, trial in enumerate(trials):
                 table.add_row(
                     title if index == 0 else "",
                     *self._row(trial, record),
-                    style="bold" if title == "best" and index == 0 else "",
+                    style="bold" if title == best and index == 0 else "",
                 )
         if len(running) > SHOWN_RUNNING:
-            table.add_row("", "", "", "", f"and {len(running) - SHOWN_RUNNING} more running")
+            table.add_row("", "", *("" for _ in metrics), "", f"and {len(running) - SHOWN_RUNNING} more running")
         part = sum(min(1.0, trial.epochs / self._epochs(record)) for trial in running)
         state = "searching" if self._num_trials > 1 else "training"
         self._bar.update(self._task, completed=self._done(record) + part, description=state)
@@ -157,8 +168,8 @@ class LiveView:
         """Of a whole trial."""
         return self._settings.budget.max_epochs * (record.objective.folds or 1)
 
-    def _row(self, trial: TrialRecord, record: StudyRecord) -> tuple[str, str, str, Text]:
-        value = format_result(trial, record, digits=5)
+    def _row(self, trial: TrialRecord, record: StudyRecord) -> tuple[str | Text, ...]:
+        values = format_results(trial, record, digits=5)
         params = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in trial.params.items())
         shown = Text(params)  # no markup: [/relu] is a value
-        return trial.id, value, f"{trial.epochs}/{self._epochs(record)}", shown
+        return trial.id, *values, f"{trial.epochs}/{self._epochs(record)}", shown

@@ -14,20 +14,38 @@ SHOWN_TRIALS = 10
 
 
 def winner(record: StudyRecord, folder: StudyFolder) -> str:
-    """The best trial: its value, its parameters, and what the study took."""
+    """The best trial or the Pareto front: values, parameters, and what the study took."""
     best = record.best
     if best is None:
         return "no trial has a value"
-    where = f"at epoch {best.value_epoch}" if record.objective.folds is None else f"over {best.folds} folds"
-    lines = [f"\nbest  trial {best.id}: {record.objective.metric} = {format_result(best, record)} {where}"]
-    lines += [f"      {path} = {format_value(value)}" for path, value in best.params.items()]
+    lines = _front_lines(record) if record.objective.further else _best_lines(best, record)
     states = ", ".join(f"{record.counts[state]} {state}" for state in record.counts if record.counts[state])
     count = f"{len(record.trials)} trial{'s' if len(record.trials) != 1 else ''}"
     took = f"{record.epochs} epochs, {record.wall_seconds:.1f} s"
     lines.append(f"\n{count} ({states}), {took}{f'; ended since {record.reason}' if record.reason else ''}")
     if folder.best.is_dir():
-        lines.append(f"model in {_short(folder.best)}")
+        which = f" of trial {best.id}, the best by {record.objective.metric}," if record.objective.further else ""
+        lines.append(f"model{which} in {_short(folder.best)}")
     return "\n".join(lines)
+
+
+def _best_lines(best: TrialRecord, record: StudyRecord) -> list[str]:
+    where = f"at epoch {best.value_epoch}" if record.objective.folds is None else f"over {best.folds} folds"
+    lines = [f"\nbest  trial {best.id}: {named_results(best, record)} {where}"]
+    return lines + [f"      {path} = {format_value(value)}" for path, value in best.params.items()]
+
+
+def _front_lines(record: StudyRecord) -> list[str]:
+    """What no other trial beats by all metrics, best first by the first one."""
+    front = record.front
+    count = "1 trial" if len(front) == 1 else f"{len(front)} trials"
+    lines = [f"\nPareto front of {count}, best first by {record.objective.metric}"]
+    for trial in front[:SHOWN_TRIALS]:
+        lines.append(f"  trial {trial.id}: {named_results(trial, record)} at epoch {trial.value_epoch}")
+        lines += [f"      {_params(trial)}"] if trial.params else []
+    if len(front) > SHOWN_TRIALS:
+        lines.append(f"  … and {len(front) - SHOWN_TRIALS} more in summary.json")
+    return lines
 
 
 def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
@@ -49,26 +67,36 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
 
 
 def trials_table(record: StudyRecord) -> str:
-    """The best trials, a line each, best first."""
+    """The best trials, a line each, best first; a star marks the Pareto front of several metrics."""
     ranked = rank(record)[:SHOWN_TRIALS]
+    stars = {trial.id for trial in record.front} if record.objective.further else set()
     wide = 14 if record.objective.folds is None else 22
-    lines = [f"{'trial':>6}  {'state':<10}{record.objective.metric:>{wide}}{'epochs':>8}{'seconds':>9}  parameters"]
+    widths = [max(wide - 1, len(goal.metric)) for goal in record.objective.goals]
+    names = "".join(f" {goal.metric:>{width}}" for goal, width in zip(record.objective.goals, widths, strict=True))
+    lines = [f"{'trial':>6}  {'state':<10}{names}{'epochs':>8}{'seconds':>9}  parameters"]
     for trial in ranked:
-        value = format_result(trial, record)
-        shown = " ".join(f"{path}={format_value(item)}" for path, item in trial.params.items())
-        lines.append(f"{trial.id:>6}  {trial.state:<10}{value:>{wide}}{trial.epochs:>8}{trial.seconds:>9.1f}  {shown}")
+        values = "".join(f" {text:>{width}}" for text, width in zip(format_results(trial, record), widths, strict=True))
+        name = f"{'* ' if trial.id in stars else ''}{trial.id}"
+        lines.append(f"{name:>6}  {trial.state:<10}{values}{trial.epochs:>8}{trial.seconds:>9.1f}  {_params(trial)}")
     if len(record.trials) > len(ranked):
         lines.append(f"… and {len(record.trials) - len(ranked)} more in trials.csv")
+    if stars:
+        lines.append("* on the Pareto front")
     return "\n".join(lines)
 
 
 def rank(record: StudyRecord) -> list[TrialRecord]:
-    """All trials, those with a value first, the best of them at the top; a mean of all folds before that of a few."""
-    objective = record.objective
+    """All trials, those with a value first, the best of them at the top; a mean of all folds before that of a few.
 
-    def key(trial: TrialRecord) -> tuple[bool, bool, float]:
+    Of several metrics the Pareto front comes first, and the first metric says what is best.
+    """
+    objective = record.objective
+    front = {trial.id for trial in record.front}
+
+    def key(trial: TrialRecord) -> tuple[bool, bool, bool, float]:
         has_value = trial.value is not None and trial.state != "failed"
         return (
+            bool(objective.further) and trial.id not in front,
             not has_value,
             not record.has_all_folds(trial),
             -objective.score(trial.value) if has_value and trial.value is not None else 0.0,
@@ -92,12 +120,26 @@ def failures(record: StudyRecord) -> str:
     return "\n".join(lines)
 
 
-def format_result(trial: TrialRecord, record: StudyRecord, digits: int = 6) -> str:
-    """A trial's value as a person reads it, with its standard deviation over the folds; empty where it has none."""
-    if trial.value is None:
-        return ""
+def format_results(trial: TrialRecord, record: StudyRecord, digits: int = 6) -> list[str]:
+    """A trial's value by each metric as a person reads it; empty texts where it has none.
+
+    Behind it stands the standard deviation over the folds, where there are some.
+    """
+    values = record.values(trial)
+    if values is None:
+        return [""] * len(record.objective.goals)
     std = record.std(trial)
-    return f"{trial.value:.{digits}g}" + ("" if std is None else f" ± {std:.2g}")
+    return [f"{value:.{digits}g}" + ("" if std is None else f" ± {std:.2g}") for value in values]
+
+
+def named_results(trial: TrialRecord, record: StudyRecord) -> str:
+    """The same in one line, each behind its metric's name."""
+    texts = format_results(trial, record)
+    return ", ".join(f"{goal.metric} = {text}" for goal, text in zip(record.objective.goals, texts, strict=True))
+
+
+def _params(trial: TrialRecord) -> str:
+    return " ".join(f"{path}={format_value(item)}" for path, item in trial.params.items())
 
 
 def format_value(value: object) -> str:

@@ -29,8 +29,8 @@ class ASHA(Scheduler):
     With promotion a trial pauses at a rung (after skipped ones, at the highest that it has reached), except where it
     would itself be given the next free slot: it then trains on, which is the same and spares it a checkpoint's loading.
     Of several in a rung the best goes first, and of equals the earliest. A budget may be too small for anybody to come
-    to the end: 16 trials fill the rungs 1, 3 and 9 with 16, 5 and 1 results. So when nothing runs, nothing new comes
-    and no trial has been trained to its end, the best one of the highest rung goes on.
+    to the end: 16 trials fill the rungs 1, 3 and 9 with 16, 5 and 1 results. So when nothing runs and nothing new
+    comes, the best one of the highest rung goes on, unless a trial has come to its end there or beyond.
 
     Without promotion a trial goes on while n < reduction_factor, or if its rank (1 + the results strictly better, so
     that ties share the better rank) is good enough at that moment; else it ends, at the lowest rung that stops it.
@@ -39,7 +39,8 @@ class ASHA(Scheduler):
     with those of its own bracket. The brackets share the trials in the proportions of Hyperband.
 
     Args:
-        max_epochs: Epochs of a whole training; nothing is decided at this step or after it.
+        max_epochs: Epochs of a whole training; nothing is decided at this step or after it. With another fidelity this
+            and the next are given in its unit.
         grace_period: Epochs every trial trains for certain: the first rung.
         reduction_factor: Ratio of a rung to the one before, and of results to those that go on (eta).
         brackets: How many; 1 is the most eager one alone.
@@ -84,11 +85,11 @@ class ASHA(Scheduler):
         self._downwards = sorted(rungs, key=lambda rung: -rung.step)
         self._places: dict[str, _Place] = {}
         self._running: set[str] = set()
-        self._any_complete = False
+        self._farthest = 0  # step of a trial that has come to its end
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """grace_period * reduction_factor**k, in epochs, as far as max_epochs."""
+        """grace_period * reduction_factor**k, as far as max_epochs."""
         return self._rungs
 
     @property
@@ -109,10 +110,10 @@ class ASHA(Scheduler):
     def on_report(self, trial: str, step: int, score: float) -> Verdict:
         """Enter the score into the rungs the trial has reached since its last report, and judge it there."""
         place = self._place(trial)
+        place.step = max(place.step, step)
         if place.verdict is not GO_ON:
             return place.verdict  # a repeated report
         if step >= self._max_epochs:
-            self._any_complete = True
             return GO_ON
         reached = place.bracket.rungs[place.entered : bisect_right(place.bracket.steps, step)]
         if self._promote:
@@ -121,17 +122,19 @@ class ASHA(Scheduler):
             place.verdict = self._stop(place, reached, trial, score)
         return place.verdict
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         """Forget that the trial runs or waits; its results still count."""
         self._running.discard(trial)
         if trial in self._places:
             self._places[trial].leave()
+            self._farthest = max(self._farthest, self._places[trial].step if complete else 0)
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
         """The best promotable trial of the highest rung that has one."""
         result = self._next_promotable()
-        if result is None and not (new_available or self._running or self._any_complete):
-            result = next(filter(None, (rung.best_waiting for rung in self._downwards)), None)
+        if result is None and not (new_available or self._running):
+            beyond = (rung.best_waiting for rung in self._downwards if rung.step > self._farthest)
+            result = next(filter(None, beyond), None)
         if result is None:
             return None
         trial = result[2]
@@ -142,11 +145,11 @@ class ASHA(Scheduler):
     def describe(self) -> str:
         """One line for the plan."""
         if not self._deciding:
-            return f"ASHA: no rung below {self._max_epochs} epochs, so nothing is stopped"
+            return f"ASHA: no rung below {self._max_epochs}, so nothing is stopped"
         steps = ", ".join(map(str, self._deciding))
         does = f"pauses at {steps} until" if self._promote else f"goes on at {steps} if"
         brackets = f"; {len(self._brackets)} brackets" if len(self._brackets) > 1 else ""
-        return f"ASHA: of {self._max_epochs} epochs, {does} in the best 1/{self._factor} there{brackets}"
+        return f"ASHA: up to {self._max_epochs}, {does} in the best 1/{self._factor} there{brackets}"
 
     def _place(self, trial: str) -> _Place:
         if trial not in self._places:
@@ -192,6 +195,7 @@ class _Place:
     """Where a trial stands."""
 
     bracket: Bracket
+    step: int = 0  # at its last report
     entered: int = 0  # how many of the bracket's rungs it has a result in
     verdict: Verdict = GO_ON
     waits: tuple[Rung, Result] | None = None

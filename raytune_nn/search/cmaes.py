@@ -12,6 +12,7 @@ from raytune_nn.space.domains import Choice
 from raytune_nn.space.space import Space
 
 LEAST_SOURCES = 10  # the best tenth of them is where the search starts
+LEAST_POPULATION = 4  # the better half of fewer is one trial, whose covariance says nothing
 
 
 class CMAES(OptunaSearcher):
@@ -26,14 +27,19 @@ class CMAES(OptunaSearcher):
         space: What to draw from.
         seed: Another seed gives other suggestions.
         population_size: Trials a generation; None: 4 + 3 ln(numbers in the space), rounded down.
+        objectives: How many there are; it follows one.
 
     Raises:
-        ConfigError: The space has no number to adapt, or ``population_size`` is no integer or less than 2.
+        ConfigError: The space has no number to adapt, ``population_size`` is no integer or less than 4, or there are
+            several objectives.
     """
 
-    def __init__(self, space: Space, seed: int, population_size: int | None = None) -> None:
+    def __init__(self, space: Space, seed: int, population_size: int | None = None, objectives: int = 1) -> None:
+        if objectives > 1:
+            rule = "CMA-ES follows one objective, which says which half of a generation is the better one"
+            raise ConfigError(rule, f"{objectives} objectives", "search/searcher=nsga2")
         if population_size is not None:
-            check_count("population_size", population_size, 2)
+            check_count("population_size", population_size, LEAST_POPULATION)
         super().__init__(space, seed)
         self._population_size = population_size
         self._numbers = [name for (_, domain), name in self._names.items() if _is_adapted(domain)]

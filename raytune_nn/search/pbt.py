@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 import random
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -19,10 +21,12 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.search.perturbable import perturbed_paths
 from raytune_nn.search.perturbation import explored
 from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, Verdict
+from raytune_nn.search.standing import Standing
 from raytune_nn.space.base import Domain
 from raytune_nn.space.space import Space
 
 NOTHING = Space()
+DRAWS = 16  # of a source, before all that could be one are looked at
 
 
 @dataclass
@@ -56,7 +60,7 @@ class PBT(Scheduler):
 
     Args:
         population: Members; all trials of the study.
-        max_epochs: Epochs of a whole training.
+        max_epochs: Epochs of a whole training. With another fidelity this and the next two are given in its unit.
         interval: Epochs between two decisions about a member.
         burn_in: Epochs before the first decision.
         quantile: Truncation: a member among the worst this share copies one among the best this share; at least one.
@@ -100,8 +104,9 @@ class PBT(Scheduler):
         self._space, self._perturb = space, perturbed_paths(space, perturb)
         self._steps = [step for step in range(interval, max_epochs, interval) if step >= burn_in]
         self._members: dict[str, Member] = {}
-        self._scores: list[dict[str, float]] = [{} for _ in self._steps]  # that members reported there themselves
-        self._waiting: dict[str, None] = {}  # paused, in the order of their arrival
+        self._standings = [Standing() for _ in self._steps]  # of what members reported there themselves
+        self._waiting = Standing()  # paused ones, by their epochs
+        self._levels: Counter[int] = Counter()  # members that count, by the decision steps behind their checkpoints
 
     @property
     def decision_steps(self) -> frozenset[int]:
@@ -116,6 +121,7 @@ class PBT(Scheduler):
     def on_start(self, trial: str, params: dict[str, Any]) -> None:
         """One more member."""
         self._members[trial] = Member(params)
+        self._levels[0] += 1
 
     def on_report(self, trial: str, step: int, score: float) -> Verdict:
         """Pause at the first report at a decision step, or after it; keep the score of that checkpoint."""
@@ -125,51 +131,55 @@ class PBT(Scheduler):
         member.step = step
         passed = bisect_right(self._steps, step)
         if passed > member.passed:
-            for scores in self._scores[member.passed : passed]:
-                scores[trial] = score
-            member.saved, member.passed, member.score, member.runs = step, passed, score, False
-            member.verdict = Verdict(Decision.PAUSE, f"paused at epoch {step}: {score:.6g}")
-            self._waiting[trial] = None
+            for standing in self._standings[member.passed : passed]:
+                standing.enter(trial, score)
+            with self._counted_anew(member):
+                member.saved, member.passed, member.score, member.runs = step, passed, score, False
+            member.verdict = Verdict(Decision.PAUSE, f"paused at {step}: {score:.6g}")
+            self._waiting.enter(trial, step)
         return member.verdict
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         """Give a member up that ends before its last decision; what has come further may still be copied."""
-        self._waiting.pop(trial, None)
-        if trial in self._members:
-            member = self._members[trial]
+        self._waiting.leave(trial)
+        if trial not in self._members:
+            return
+        member = self._members[trial]
+        with self._counted_anew(member):
             member.runs = False
             if member.passed < len(self._steps):
                 member.score = None
-                for scores in self._scores:
-                    scores.pop(trial, None)
+                for standing in self._standings:
+                    standing.leave(trial)
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
         """The paused member with the fewest epochs, as it is or as a changed copy of a better one."""
         if new_available or not self._waiting:
             return None
-        trial = min(self._waiting, key=lambda waiting: self._members[waiting].saved)
+        trial = self._waiting[0]
         member = self._members[trial]
-        there = [other.passed >= member.passed for other in self._members.values() if other.counts]
-        if 2 * sum(there) <= len(there):
+        there = sum(count for passed, count in self._levels.items() if passed >= member.passed)
+        if 2 * there <= self._levels.total():
             return None
-        del self._waiting[trial]
+        self._waiting.leave(trial)
         rng = random.Random(f"{self._seed}/{trial}/{member.turns}")
         member.turns += 1
-        member.verdict, member.runs = GO_ON, True
+        member.verdict, member.runs = GO_ON, True  # paused ones count as well, so the levels are as they were
         source = self._exploit(trial, rng)
         if source is None:
             return Resumption(trial)
         copied = self._members[source]
         member.params = self._explore(trial, copied, rng)
-        member.step = member.saved = copied.saved
-        member.passed, member.score = copied.passed, copied.score
+        with self._counted_anew(member):
+            member.step = member.saved = copied.saved
+            member.passed, member.score = copied.passed, copied.score
         return Resumption(trial, source, member.params)
 
     def describe(self) -> str:
         """One line for the plan."""
         if not self._steps:
-            return "PBT: no decision before the last epoch, so nothing is perturbed"
-        does = f"from epoch {self._steps[0]} on, every {self._interval}, perturbs {', '.join(sorted(self._perturb))}"
+            return "PBT: no decision before the end, so nothing is perturbed"
+        does = f"from {self._steps[0]} on, every {self._interval}, perturbs {', '.join(sorted(self._perturb))}"
         return f"{type(self).__name__}: {self._population} members; {does}"
 
     def _explore(self, trial: str, source: Member, rng: random.Random) -> dict[str, Any]:
@@ -179,23 +189,36 @@ class PBT(Scheduler):
         return {path: domain for path, domain in self._space.active(params).items() if path in self._perturb}
 
     def _truncation(self, trial: str, rng: random.Random) -> str | None:
-        scores = self._scores[self._members[trial].passed - 1]
-        ranked = sorted(scores, key=scores.__getitem__)
-        size = max(1, math.floor(self._quantile * len(ranked)))
-        if trial not in ranked[:size]:
+        standing = self._standings[self._members[trial].passed - 1]
+        size = max(1, math.floor(self._quantile * len(standing)))
+        if trial not in standing or standing.place(trial) >= size:
             return None
-        better = [source for source in ranked[-size:] if self._is_better(source, trial, scores)]
+        best = range(len(standing) - size, len(standing))
+        for _ in range(DRAWS):  # nearly always the first is better: no need to look at all
+            source = standing[rng.choice(best)]
+            if self._is_better(source, trial, standing):
+                return source
+        better = [standing[place] for place in best if self._is_better(standing[place], trial, standing)]
         return rng.choice(better) if better else None
 
     def _tournament(self, trial: str, rng: random.Random) -> str | None:
-        scores = self._scores[self._members[trial].passed - 1]
-        others = [other for other in scores if other != trial]
-        other = rng.choice(others) if others else trial
-        return other if self._is_better(other, trial, scores) else None
+        standing = self._standings[self._members[trial].passed - 1]
+        others = len(standing) - (trial in standing)
+        if not others:
+            return None
+        place = rng.randrange(others)
+        other = standing[place + (trial in standing and place >= standing.place(trial))]
+        return other if self._is_better(other, trial, standing) else None
 
-    def _is_better(self, other: str, trial: str, scores: dict[str, float]) -> bool:
+    def _is_better(self, other: str, trial: str, standing: Standing) -> bool:
         now = self._members[other].score
-        return now is not None and min(scores[other], now) > scores[trial]
+        return now is not None and min(standing.score(other), now) > standing.score(trial)
+
+    @contextmanager
+    def _counted_anew(self, member: Member) -> Iterator[None]:
+        self._levels[member.passed] -= member.counts
+        yield
+        self._levels[member.passed] += member.counts
 
 
 def _require_integer(name: str, value: object, least: int, most: int) -> None:

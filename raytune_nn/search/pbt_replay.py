@@ -65,7 +65,7 @@ class PBTReplay(Scheduler):
             return Verdict(Decision.PAUSE, f"paused at epoch {step}: the schedule changes")
         return GO_ON
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         """It does not go on."""
         self._paused = None
 

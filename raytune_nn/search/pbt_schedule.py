@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import OmegaConf
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, read_goals
 from raytune_nn.config.schema import Take
 from raytune_nn.errors import ConfigError
 from raytune_nn.space.space import Space
@@ -58,8 +58,9 @@ def read_schedule(study: str, space: Space) -> Schedule:
         found = "no search" if scheduler is None else scheduler.get("_target_")
         rule = "search.scheduler.study must be a study of PBT or PB2"
         raise ConfigError(rule, f"{folder.name}: {found}", "search.scheduler.study=<the folder of one>")
-    stored = config.objective
-    ancestry = Ancestry(Objective(stored.metric, stored.mode == "max", Take(stored.take)))
+    stored = cast(dict[str, Any], OmegaConf.to_container(config.objective))
+    goal, *_ = read_goals(stored["metric"], stored["mode"])
+    ancestry = Ancestry(Objective(goal.metric, goal.maximise, Take(stored["take"])))
     for event in read_journal(folder.journal):
         ancestry.apply(event)
     if ancestry.best is None:

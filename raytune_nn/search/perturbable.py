@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.space.base import Domain
@@ -31,6 +31,7 @@ def perturbed_paths(space: Space, named: Sequence[str] | None) -> frozenset[str]
     domains: dict[str, list[Domain]] = {}
     for path, domain, _ in space.paths():
         domains.setdefault(path, []).append(domain)
+    default = [path for path in domains if _is_default(path) and _keeps(space, path, domains)]
     for path in named or ():
         if path not in domains:
             raise ConfigError(
@@ -38,13 +39,13 @@ def perturbed_paths(space: Space, named: Sequence[str] | None) -> frozenset[str]
                 f"{path} (search_space: {', '.join(domains)})",
                 f"'+search_space.{path}={{dist: …}}', or leave it out",
             )
-        if not (_is_default(path) or path in OTHERS) or any(map(_rebuilds, domains[path])):
+        if not (_is_default(path) or path in OTHERS) or not _keeps(space, path, domains):
+            others = [other for other in named or () if other in default or other in OTHERS]
             raise ConfigError(
                 "search.scheduler.perturb must leave the network, the optimizer's class and the data as they are",
                 path,
-                "leave it out: a member that is copied keeps it, and each begins with a value of its own",
+                f"'search.scheduler.perturb=[{', '.join(others or default)}]': a copy has the {path} of its source",
             )
-    default = [path for path in domains if _is_default(path) and not any(map(_rebuilds, domains[path]))]
     paths = frozenset(default if named is None else named)
     if not paths:
         raise ConfigError(
@@ -56,13 +57,17 @@ def perturbed_paths(space: Space, named: Sequence[str] | None) -> frozenset[str]
 
 
 def _is_default(path: str) -> bool:
-    root, _, below = path.partition(".")  # a chosen group stands under its root alone, and is none
+    root, _, below = path.partition(".")
     last = below.rpartition(".")[2]
     if not below or last == "_target_":
         return False
     return root in ROOTS or (root == "model" and (last in RATES or any(name in last for name in REGULARISERS)))
 
 
+def _keeps(space: Space, path: str, domains: Mapping[str, Sequence[Domain]]) -> bool:
+    """Whether no value names another class, or switches a part of an optimizer's state on or off."""
+    return not (space.chooses(path) or any(map(_rebuilds, domains[path])))
+
+
 def _rebuilds(domain: Domain) -> bool:
-    """Whether an option may name another class, or switch a part of an optimizer's state on or off."""
     return isinstance(domain, Choice) and any(isinstance(option, dict | bool) for option in domain.options)

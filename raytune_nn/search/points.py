@@ -63,7 +63,7 @@ def read_points(entries: Sequence[Any], space: Space, seed: int) -> list[Params]
     Raises:
         ConfigError: An entry is no point of the space; the message says which, and why.
     """
-    groups = {path: set(domain.corners()) for path, domain, _ in space.paths() if _chooses(space, path)}
+    groups = {path: set(domain.corners()) for path, domain, _ in space.paths() if space.chooses(path)}
     paths = {path for path, _, _ in space.paths()}
     points = []
     for number, entry in enumerate(entries):
@@ -115,8 +115,3 @@ def _instead(space: Space, path: str) -> str:
 def _example(space: Space) -> str:
     path, domain, _ = next(iter(space.paths()))
     return f"'search.points=[{{{path}: {shown(domain.corners()[0])}}}]'"
-
-
-def _chooses(space: Space, path: str) -> bool:
-    branches = [branch for group in space.choices.values() for branch in group.branches.values()]
-    return path in space.choices or any(_chooses(branch, path) for branch in branches)

@@ -12,7 +12,7 @@ class Rung:
     """The results at one step, and those of them that wait; each call costs O(log n) comparisons.
 
     Args:
-        step: Epochs trained at this rung.
+        step: What a trial has reached at this rung.
         factor: One in so many results goes on.
     """
 

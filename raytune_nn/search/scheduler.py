@@ -49,17 +49,20 @@ class Scheduler(ABC):
     the same calls in the same order get the same answers. Calls of `next_to_run` that name no trial, and
     reports given twice, may be left out. After STOP, a trial makes no new report; after PAUSE, none until it
     is resumed. A study ends when nothing runs, nothing new comes and `next_to_run` names no trial.
+
+    A *step* is what a trial has reached in the study's `search.fidelity`: epochs trained, or another counter that is
+    reported. It never falls, but may skip values.
     """
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """The steps, in epochs trained, at which trials are compared: ascending; empty if there are none."""
+        """The steps at which trials are compared: ascending; empty if there are none."""
         return ()
 
     @property
     @abstractmethod
     def decision_steps(self) -> frozenset[int] | None:
-        """The steps, in epochs trained, that may be answered with other than CONTINUE; None: any.
+        """The steps that may be answered with other than CONTINUE; None: any.
 
         Elsewhere a trial may train on without waiting for its verdict. A trial that makes no report at such a
         step may get the decision at its first report after it.
@@ -82,12 +85,17 @@ class Scheduler(ABC):
 
         Args:
             trial: The trial's id.
-            step: Epochs trained so far, from 1.
+            step: What it has reached.
             score: The objective at this step: finite, and higher is better (the caller turns the sign).
         """
 
-    def on_end(self, trial: str) -> None:  # noqa: B027  most algorithms need not know
-        """Take in that the trial will report no more, whatever the reason."""
+    def on_end(self, trial: str, complete: bool) -> None:  # noqa: B027  most algorithms need not know
+        """Take in that the trial will report no more.
+
+        Args:
+            trial: The trial's id.
+            complete: Whether its training came to its own end; else it was stopped, diverged or failed.
+        """
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
         """Name a paused trial that now goes on in a slot that is free; None: there is none.

@@ -42,7 +42,7 @@ class Searcher(ABC):
         Args:
             trial: The trial's id; it may be one that was never suggested here, as in ``on_end``.
             step: Epochs trained so far, from 1.
-            score: The objective at this step, higher is better.
+            score: The objective at this step, the first of several; higher is better.
         """
 
     def on_pause(self, trial: str, params: dict[str, Any]) -> None:  # noqa: B027  need not learn of it

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from omegaconf import OmegaConf
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.fidelity import Fidelity
+from raytune_nn.config.objective import Objective, overrides, read_goals
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.leaf import written
@@ -20,13 +20,14 @@ from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
 
 
-def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objective) -> None:
+def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objective, fidelity: Fidelity) -> None:
     """Repeats to a fresh searcher the reports and ends of another study's trials.
 
     Args:
         folder: Of the other study, absolute or from where the command is typed.
         space: What this study searches; the other one must have searched the same.
         objective: What this study optimises; likewise.
+        fidelity: What this study counts; the other one may have counted something else.
 
     Raises:
         ConfigError: There is no such study, or it had another space or objective.
@@ -41,9 +42,9 @@ def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objecti
     for event in read_journal(other.journal):
         record.apply(event)
         if event["type"] == "reported":
-            score = record.score(event["metrics"])
-            if score is not None:
-                searcher.on_report(f"{other.path}/{event['trial']}", event["epoch"], score)
+            score, reached = record.score(event["metrics"]), fidelity.reached(event)
+            if score is not None and reached is not None:
+                searcher.on_report(f"{other.path}/{event['trial']}", reached, score)
         elif event["type"] == "ended":
             trial = record.trials[event["trial"]]
             searcher.on_end(f"{other.path}/{trial.id}", trial.params, record.final_score(trial), trial.state)
@@ -72,10 +73,11 @@ def _differences(theirs: Space, ours: Space) -> Iterator[str]:
 
 
 def _check_objective(other: StudyFolder, objective: Objective) -> None:
-    stored = OmegaConf.load(other.config).objective
-    if (stored.metric, stored.mode) != (objective.metric, "max" if objective.maximise else "min"):
+    stored = yaml.safe_load(other.config.read_text(encoding="utf-8"))["objective"]
+    theirs = read_goals(stored["metric"], stored["mode"])
+    if tuple(theirs) != objective.goals:
         raise ConfigError(
             f"search.warm_start must be a study with the same objective, and {other.name} is not",
-            f"{stored.metric}, {stored.mode}",
-            f"objective.metric={stored.metric} objective.mode={stored.mode}, or search.warm_start=null",
+            "; ".join(f"{goal.metric}, {goal.mode}" for goal in theirs),
+            f"{overrides(theirs)}, or search.warm_start=null",
         )

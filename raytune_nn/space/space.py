@@ -92,6 +92,11 @@ class Space:
         """
         return self._paths({})
 
+    def chooses(self, path: str) -> bool:
+        """Whether a path is that of a config group which is chosen, at any depth."""
+        branches = [branch for group in self.choices.values() for branch in group.branches.values()]
+        return path in self.choices or any(branch.chooses(path) for branch in branches)
+
     def to_mapping(self) -> dict[str, Any]:
         """The space as nested plain dicts, which ``parse_space`` reads back; fit for YAML."""
         return self._nested("")

@@ -1,4 +1,5 @@
-"""What stays under ``checkpoints/``: the best trial's model, models of trials that may become it, and training states.
+"""What stays under ``checkpoints/``: the models of the Pareto front (of one metric, the best trial's) and of trials
+that may come onto it, and training states.
 
 A training state is what a trial goes on from (``checkpoints/<trial>/resume-<number>.ckpt``). Its number is counted in
 the journal, and a new one is written beside the one before: a driver that dies before the journal has the report of a
@@ -73,7 +74,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 class Retention:
-    """Removes a model as soon as its trial ended and is not, or no longer, the best; and states that were replaced.
+    """Removes a model as soon as its trial ended and is not, or no longer, on the front; and states that were replaced.
 
     Args:
         folder: The study's ``checkpoints`` folder.
@@ -82,8 +83,9 @@ class Retention:
 
     def __init__(self, folder: Path, record: StudyRecord) -> None:
         self._folder, self._states = folder, States(folder)
-        self._kept = record.best
-        models = {trial.checkpoint for trial in record.trials.values() if not trial.ended or trial is record.best}
+        self._kept = record.front
+        kept = {trial.id for trial in self._kept}
+        models = {trial.checkpoint for trial in record.trials.values() if not trial.ended or trial.id in kept}
         for path in folder.iterdir() if folder.is_dir() else ():
             if path.name in record.trials:
                 self._states.keep_last(record.trials[path.name])
@@ -92,12 +94,13 @@ class Retention:
 
     def trial_ended(self, trial: TrialRecord, record: StudyRecord) -> None:
         """To be called after each end of a trial."""
-        best = record.best
-        for candidate in (trial, self._kept):
-            if candidate is not None and candidate is not best and candidate.checkpoint is not None:
+        front = record.front
+        kept = {other.id for other in front}
+        for candidate in (trial, *self._kept):
+            if candidate.id not in kept and candidate.checkpoint is not None:
                 self._remove_model(candidate.checkpoint)
                 candidate.checkpoint = None
-        self._kept = best
+        self._kept = front
 
     def state_saved(self, trial: TrialRecord) -> None:
         """To be called once the report of a state is in the journal."""

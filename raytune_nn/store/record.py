@@ -6,13 +6,13 @@ trial keeps a few numbers, not its reports, so that the record of 10,000 trials 
 
 from __future__ import annotations
 
-import math
+from bisect import insort
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.journal import Event
 
 ENDED = ("complete", "stopped", "diverged", "failed")
@@ -39,7 +39,7 @@ class TrialRecord:
     epochs: int = 0
     folds: int = 0  # done, where the objective has folds: each is one report
     seconds: float = 0.0  # spent training, all attempts
-    value: float | None = None  # the objective by `objective.take`
+    value: float | None = None  # the objective by `objective.take`; of several metrics the first
     value_epoch: int | None = None  # the epoch that reported it
     metrics: dict[str, float] = field(default_factory=dict)  # all metrics of that report
     checkpoint: str | None = None  # folder name under checkpoints/, once one was written
@@ -81,7 +81,7 @@ class StudyRecord:
         self.busy_seconds = 0.0  # sum of the trials' seconds
         self._session_started = 0.0
         self._earlier_wall = 0.0
-        self._best: str | None = None
+        self._front: list[tuple[TrialRecord, Values]] = []  # best first by the first metric
 
     @classmethod
     def fold(cls, objective: Objective, events: Iterable[Event]) -> StudyRecord:
@@ -93,8 +93,22 @@ class StudyRecord:
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial of those that may win; among equals the one that ended first."""
-        return self.trials[self._best] if self._best is not None else None
+        """The best trial of those that may win, by the first metric; among equals the one that ended first."""
+        return self._front[0][0] if self._front else None
+
+    @property
+    def front(self) -> list[TrialRecord]:
+        """The trials that no other one dominates, best first by the first metric; of one metric, the best trial."""
+        return [trial for trial, _ in self._front]
+
+    @property
+    def front_values(self) -> tuple[Values, ...]:
+        """What a trial must not be dominated by to stand there too."""
+        return tuple(values for _, values in self._front)
+
+    def values(self, trial: TrialRecord) -> Values | None:
+        """The trial's value by each metric, all of one report; None where it has none."""
+        return self.objective.values(trial.metrics)
 
     def may_win(self, trial: TrialRecord) -> bool:
         """Whether a trial may be the best: where the objective has folds, the mean must be that of all of them."""
@@ -109,20 +123,24 @@ class StudyRecord:
         return trial.metrics.get(self.objective.std_name) if self.objective.folds is not None else None
 
     def score(self, metrics: Mapping[str, float]) -> float | None:
-        """The objective in a report, higher for better; None where it is missing or not finite."""
-        value = self.objective.value(metrics)
-        return None if value is None or not math.isfinite(value) else self.objective.score(value)
+        """The leading metric in a report, higher for better; None where any is missing or not finite."""
+        values = self.objective.values(metrics)
+        return self.objective.score(values[0]) if finite(values) else None
 
-    def final_score(self, trial: TrialRecord) -> float | None:
-        """An ended trial's value, higher for better; None where it failed or diverged."""
-        return self.objective.score(trial.value) if trial.successful and trial.value is not None else None
+    def final_score(self, trial: TrialRecord) -> float | Values | None:
+        """An ended trial's value, higher for better, by each metric if several; None where it failed or diverged."""
+        values = self.values(trial)
+        if not trial.successful or values is None:
+            return None
+        scores = self.objective.scores(values)
+        return scores if self.objective.further else scores[0]
 
     def wall_until(self, now: float) -> float:
         """Seconds that drivers have run this study: earlier ones until their last event, the latest until now."""
         return self._earlier_wall + now - self._session_started
 
     def apply(self, event: Event) -> None:
-        """Takes one event in; constant time, whatever the number of trials."""
+        """Takes one event in; its time grows with the front, not with the number of trials."""
         handler = _HANDLERS.get(event["type"])
         if handler is not None:
             handler(self, event)
@@ -159,9 +177,9 @@ class StudyRecord:
         seconds = trial._earlier_seconds + event["seconds"]
         self.busy_seconds += seconds - trial.seconds
         trial.seconds = seconds
-        value = self.objective.value(metrics)
-        if value is not None and self.objective.replaces(value, trial.value):
-            trial.value, trial.value_epoch, trial.metrics = value, event["epoch"], metrics
+        values = self.objective.values(metrics)
+        if values is not None and self.objective.replaces(values, self.values(trial)):
+            trial.value, trial.value_epoch, trial.metrics = values[0], event["epoch"], metrics
         if event.get("saved"):
             trial.saves += 1
             trial.saved = Saved(trial.epochs, trial.folds, trial.value, trial.value_epoch, trial.metrics)
@@ -198,10 +216,10 @@ class StudyRecord:
         self._move(trial, event["state"])
         if trial.state == "diverged":
             trial.value, trial.value_epoch, trial.metrics = None, None, {}
-        best = self.best
-        value = trial.value if self.may_win(trial) else None
-        if value is not None and self.objective.better(value, best.value if best else None):
-            self._best = trial.id
+        values, objective = self.values(trial) if self.may_win(trial) else None, self.objective
+        if values is not None and objective.joins(values, self.front_values):
+            self._front = [pair for pair in self._front if not objective.dominates(values, pair[1])]
+            insort(self._front, (trial, values), key=lambda pair: -objective.score(pair[1][0]))
 
     def _closed(self, event: Event) -> None:
         self.status, self.reason = event["status"], event.get("reason", "")

@@ -38,12 +38,15 @@ class Budget:
         return f"budget.target={target:g} is reached: {value:.6g}"
 
 
-def check_budget(config: BudgetConfig) -> None:
+def check_budget(config: BudgetConfig, objective: Objective) -> None:
     """Whether every limit can be kept.
 
     Raises:
-        ConfigError: A limit that is not positive.
+        ConfigError: A limit that is not positive, or a target where there are several metrics.
     """
+    if config.target is not None and objective.further:
+        rule = "budget.target is a value of one metric; several have a front, which no value ends"
+        raise ConfigError(rule, f"budget.target={config.target:g}", "budget.target=null")
     for key in ("num_trials", "max_epochs", "max_hours", "max_gpu_hours"):
         value = getattr(config, key)
         if value is not None and not value > 0:

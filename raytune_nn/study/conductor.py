@@ -6,10 +6,11 @@ everything that it decides follows from the events in its journal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from raytune_nn.config.fidelity import Fidelity
+from raytune_nn.config.objective import finite
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
@@ -32,6 +33,7 @@ class Conductor:
         num_trials: Trials to suggest in all, those in the record counted.
         max_retries: How often a failed trial is tried again.
         listener: Told each event after it is in the journal.
+        fidelity: What searcher and scheduler count.
     """
 
     def __init__(
@@ -45,11 +47,12 @@ class Conductor:
         num_trials: int,
         max_retries: int,
         listener: Listener,
+        fidelity: Fidelity,
     ) -> None:
         self.record, self._journal = record, journal
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._max_retries = max_retries
-        self._listener = listener
+        self._listener, self._fidelity = listener, fidelity
         self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
@@ -83,19 +86,25 @@ class Conductor:
         state = self.record.trials[trial]
         if state.ended or state.state == "paused" or self.ending:
             return False  # what a trial still had on its way when it was stopped
+        reached = self._fidelity.reached(report)
+        if reached is None:  # before it is written: what is in the journal can be replayed
+            rule = "search.fidelity must be epoch, step or a metric that the module logs (self.log)"
+            self._missing(state, self._fidelity.name, rule, report["metrics"], "search.fidelity=step")
+            return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
         saved = {"saved": True} if report["saved"] else {}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **saved)
-        value = self.record.objective.value(report["metrics"])
-        if value is None:
+        values = self.record.objective.values(report["metrics"])
+        if values is None:
             self._missing_metric(state, report["metrics"])
             return False
-        if not math.isfinite(value):
-            self._end(state, "diverged", f"{self.record.objective.metric} was {value} at epoch {report['epoch']}")
+        if not finite(values):
+            what = self.record.objective.not_finite(values)
+            self._end(state, "diverged", f"{what} at epoch {report['epoch']}")
             return False
-        return self._decide(state, report["epoch"], value)
+        return self._decide(state, reached, values[0])
 
     def ended(self, trial: str, error: str = "") -> None:
         """The trial's training is over: it came to its end, was stopped, or failed with this traceback."""
@@ -162,15 +171,15 @@ class Conductor:
         self._write("closed", status=status, reason=self.ending)
         self._journal.sync(force=True)
 
-    def _decide(self, trial: TrialRecord, epoch: int, value: float) -> bool:
+    def _decide(self, trial: TrialRecord, reached: int, value: float) -> bool:
         target = self._budget.reaches_target(value) if self.record.has_all_folds(trial) else ""
         if target:
             self.ending = target
             self._end(trial, "stopped", target)
             return False
         score = self.record.objective.score(value)
-        self._searcher.on_report(trial.id, epoch, score)
-        verdict = self._scheduler.on_report(trial.id, epoch, score)
+        self._searcher.on_report(trial.id, reached, score)
+        verdict = self._scheduler.on_report(trial.id, reached, score)
         if verdict.decision is Decision.CONTINUE:
             self.tick()  # a single training has nobody else to look at the clock
             return not self.ending
@@ -180,24 +189,23 @@ class Conductor:
     def _end(self, trial: TrialRecord, state: str, reason: str = "", **more: Any) -> None:
         self._write("ended", trial=trial.id, state=state, reason=reason, **more)
         self._dispatcher.end(trial.id)
-        self._scheduler.on_end(trial.id)
+        self._scheduler.on_end(trial.id, state == "complete")
         self._searcher.on_end(trial.id, trial.params, self.record.final_score(trial), state)
 
     def _missing_metric(self, trial: TrialRecord, metrics: Mapping[str, float]) -> None:
+        objective = self.record.objective
+        metric = next(goal.metric for goal in objective.goals if goal.metric not in metrics)
+        rule = "objective.metric must be logged by the module (self.log) in training or validation"
+        self._missing(trial, metric, rule, metrics, objective.instead(metric, sorted(metrics)))
+
+    def _missing(self, trial: TrialRecord, name: str, rule: str, metrics: Mapping[str, float], fix: str) -> None:
         """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""
-        metric = self.record.objective.metric
         if any(other.value is not None for other in self.record.trials.values()):
-            self._end(trial, "failed", f"{metric} is not logged")
+            self._end(trial, "failed", f"{name} is not logged")
             return
-        names = sorted(metrics)
-        known = ", ".join(names) or "nothing at all"
-        longer = [name for name in names if name.startswith(metric)]  # several loaders: val_acc/dataloader_idx_0
-        self.fault = ConfigError(
-            "objective.metric must be logged by the module (self.log) in training or validation",
-            f"{metric}; the module logs {known}",
-            f"objective.metric={(longer or names)[0]}" if names else "self.log(…) in validation_step",
-        )
-        self.ending = f"{metric} is not logged"
+        known = ", ".join(sorted(metrics)) or "nothing at all"
+        self.fault = ConfigError(rule, f"{name}; the module logs {known}", fix)
+        self.ending = f"{name} is not logged"
 
     def _write(self, type: str, **fields: Any) -> None:
         event = self._journal.append(type, **fields)

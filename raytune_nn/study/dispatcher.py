@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from raytune_nn.config.schema import Take
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.checkpoints import States
@@ -86,20 +85,11 @@ class Dispatcher:
     def _task(self, trial: TrialRecord) -> TrialTask:
         """From the trial's last state, if there is one."""
         self._pieces += 1
-        best, objective = self._record.best, self._record.objective
-        bar = best.value if best else None
-        task = TrialTask(trial.id, trial.params, bar, saves=trial.saves, piece=self._pieces)
+        task = TrialTask(trial.id, trial.params, self._record.front_values, saves=trial.saves, piece=self._pieces)
         if trial.saved is None or not self._states.has(trial):
             return task
-        value = trial.saved.value
-        if (
-            objective.take is Take.best
-            and objective.folds is None
-            and value is not None
-            and objective.better(value, bar)
-        ):
-            bar = value
-        return replace(task, best_value=bar, value=value, epoch=trial.saved.epochs)
+        values = self._record.objective.values(trial.saved.metrics)
+        return replace(task, values=values, epoch=trial.saved.epochs)
 
     def _waiting_trial(self) -> TrialRecord | None:
         """The next trial that lost its slot, by a failure or the end of its driver."""

@@ -7,10 +7,13 @@ import io
 import json
 import platform
 import shutil
+from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 from raytune_nn import __version__
+from raytune_nn.config.objective import Objective
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord, TrialRecord
 
@@ -38,10 +41,7 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         "name": record.study.get("name"),
         "status": record.status,
         "reason": record.reason,
-        "objective": {
-            "metric": record.objective.metric,
-            "mode": "max" if record.objective.maximise else "min",
-        },
+        "objective": _objective(record.objective),
         "counts": {
             "trials": len(record.trials),
             **{state: record.counts[state] for state in states},
@@ -50,26 +50,46 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         },
         "seconds": {"wall": round(record.wall_seconds, 3), "busy": round(record.busy_seconds, 3)},
         "best": None if best is None else _best(best, record),
+        **_front(record),
         "versions": record.study.get("versions", {}),
         "command": record.study.get("command", ""),
     }
 
 
+def _objective(objective: Objective) -> dict[str, Any]:
+    if not objective.further:
+        return {"metric": objective.metric, "mode": objective.goals[0].mode}
+    return {"metric": [goal.metric for goal in objective.goals], "mode": [goal.mode for goal in objective.goals]}
+
+
 def _best(best: TrialRecord, record: StudyRecord) -> dict[str, Any]:
+    values = {"values": record.values(best)} if record.objective.further else {}
     folds = {} if record.objective.folds is None else {"std": record.std(best), "folds": best.folds}
-    return {"trial": best.id, "value": best.value, "epoch": best.value_epoch, **folds, "params": best.params}
+    return {"trial": best.id, "value": best.value, **values, "epoch": best.value_epoch, **folds, "params": best.params}
+
+
+def _front(record: StudyRecord) -> dict[str, Any]:
+    """Of several metrics: the trials that no other one dominates, best first by the first metric."""
+    if not record.objective.further:
+        return {}
+    front = [
+        {"trial": trial.id, "values": record.values(trial), "epoch": trial.value_epoch, "params": trial.params}
+        for trial in record.front
+    ]
+    return {"pareto_front": front}
 
 
 def trials_table(record: StudyRecord) -> str:
     """One row a trial as CSV; a parameter that a trial does not have is empty, as is the value of a diverged one.
 
     A study with folds has the standard deviation over them in a last column, empty for a trial of fewer than two.
-    Texts stand as they are, other parameters as JSON: ``null``, ``true``, ``[64, 64]``.
+    A study of several metrics has a column for each after the first, and one that says whether a trial is on the Pareto
+    front. Texts stand as they are, other parameters as JSON: ``null``, ``true``, ``[64, 64]``.
     """
     paths = sorted({path for trial in record.trials.values() for path in trial.params})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    last = [] if record.objective.folds is None else ["std"]
+    last = _last_columns(record)
     writer.writerow(["trial", "state", "value", "epochs", "seconds", *(f"params.{path}" for path in paths), *last])
     for trial in record.trials.values():
         writer.writerow(
@@ -80,10 +100,27 @@ def trials_table(record: StudyRecord) -> str:
                 trial.epochs,
                 f"{trial.seconds:.3f}",
                 *(_cell(trial.params.get(path, "")) for path in paths),
-                *(_number(record.std(trial)) for _ in last),
+                *(cell(trial) for cell in last.values()),
             ]
         )
     return text.getvalue()
+
+
+def _last_columns(record: StudyRecord) -> dict[str, Callable[[TrialRecord], str]]:
+    """Those that not every study has: their names, and what they say of a trial."""
+    columns: dict[str, Callable[[TrialRecord], str]] = {}
+    if record.objective.folds is not None:
+        columns["std"] = lambda trial: _number(record.std(trial))
+    for goal in record.objective.further:
+        columns[f"value.{goal.metric}"] = partial(_metric, goal.metric)
+    if record.objective.further:
+        front = {trial.id for trial in record.front}
+        columns["pareto_front"] = lambda trial: _cell(trial.id in front)
+    return columns
+
+
+def _metric(name: str, trial: TrialRecord) -> str:
+    return _number(trial.metrics.get(name))
 
 
 def _number(value: float | None) -> str:

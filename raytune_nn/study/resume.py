@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.schema import Config, Resume
 from raytune_nn.errors import ConfigError, StudyMismatchError
 from raytune_nn.search.scheduler import GO_ON, Decision, Scheduler, Verdict
@@ -103,7 +104,11 @@ def is_finished(record: StudyRecord, settings: Config) -> bool:
 
 
 def replay(
-    events: Iterable[Event], record: StudyRecord, searcher: Searcher, scheduler: Scheduler
+    events: Iterable[Event],
+    record: StudyRecord,
+    searcher: Searcher,
+    scheduler: Scheduler,
+    fidelity: Fidelity,
 ) -> dict[str, Verdict]:
     """Tells searcher and scheduler what happened, so that they go on as if never interrupted.
 
@@ -119,7 +124,7 @@ def replay(
             searcher.replay(int(id), event["params"])
             scheduler.on_start(id, event["params"])
         elif kind == "reported":
-            pending[id] = _tell(event, record, searcher, scheduler)
+            pending[id] = _tell(event, record, searcher, scheduler, fidelity)
         elif kind == "decided" and event["decision"] == "pause":  # a stop is carried out by what follows it
             pending.pop(id, None)
             searcher.on_pause(id, params[id])
@@ -128,15 +133,15 @@ def replay(
             scheduler.next_to_run(event["new"])
         elif kind == "ended":
             trial = record.trials[id]
-            scheduler.on_end(id)
+            scheduler.on_end(id, trial.state == "complete")
             searcher.on_end(id, trial.params, record.final_score(trial), trial.state)
             pending.pop(id, None)
     return {id: verdict for id, verdict in pending.items() if verdict.decision is not Decision.CONTINUE}
 
 
-def _tell(event: Event, record: StudyRecord, searcher: Searcher, scheduler: Scheduler) -> Verdict:
-    score = record.score(event["metrics"])
-    if score is None:
+def _tell(event: Event, record: StudyRecord, searcher: Searcher, scheduler: Scheduler, fidelity: Fidelity) -> Verdict:
+    score, reached = record.score(event["metrics"]), fidelity.reached(event)
+    if score is None or reached is None:
         return GO_ON
-    searcher.on_report(event["trial"], event["epoch"], score)
-    return scheduler.on_report(event["trial"], event["epoch"], score)
+    searcher.on_report(event["trial"], reached, score)
+    return scheduler.on_report(event["trial"], reached, score)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from raytune_nn.config.fidelity import EPOCHS, Fidelity
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError
@@ -41,13 +42,20 @@ class StudyPlan:
     scheduler: Scheduler
     num_trials: int
     command: str  # what was typed
+    fidelity: Fidelity = EPOCHS
 
     def context(self, folder: StudyFolder) -> StudyContext:
         """What the slots need to know."""
         steps = self.scheduler.decision_steps
         waits_at = None if steps is None else tuple(sorted(steps))
         return StudyContext(
-            self.config, self.branches, self.objective, str(folder.path), waits_at, self.scheduler.pauses
+            config=self.config,
+            branches=self.branches,
+            objective=self.objective,
+            folder=str(folder.path),
+            waits_at=waits_at,
+            pauses=self.scheduler.pauses,
+            fidelity=self.fidelity,
         )
 
 
@@ -72,7 +80,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         events = list(read_journal(folder.journal))
         record = StudyRecord.fold(plan.objective, events)
         check_branches(folder.name, record, plan.branches)
-        pending = replay(events, record, plan.searcher, plan.scheduler)
+        pending = replay(events, record, plan.searcher, plan.scheduler, plan.fidelity)
         if not record.study:  # before the journal's first line: a study that has begun has both
             write_yaml(folder.config, plan.config)
             write_yaml(folder.space, plan.space.to_mapping())
@@ -112,6 +120,7 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
         plan.num_trials,
         settings.failures.max_retries,
         listener,
+        plan.fidelity,
     )
 
 

@@ -1,9 +1,8 @@
-"""Writes a checkpoint where a report may be the study's best, and none where it cannot be."""
+"""Writes a checkpoint where a report may be the study's best, or on its Pareto front, and none where it cannot be."""
 
 from __future__ import annotations
 
 import io
-import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,36 +11,44 @@ import torch
 import yaml
 from pytorch_lightning import Trainer
 
-from raytune_nn.config.objective import Objective
-from raytune_nn.config.schema import Take
+from raytune_nn.config.objective import Objective, Values, finite
 
 MODEL = "model.ckpt"
 CONFIG = "config.yaml"
 
 
 class Checkpointer:
-    """Keeps the model of a trial's best report, once it beats the study's best.
+    """Keeps the model of the report that is a trial's value, once no trial of the study is better.
 
     Args:
         folder: Where ``model.ckpt`` and ``config.yaml`` go; made with the first checkpoint.
         config: The trial's resolved configuration, written beside the model so that both are enough to use it.
-        best_value: The study's best value when the trial began.
+        front: The study's when the trial began.
+        values: The trial's before its next report.
     """
 
-    def __init__(self, folder: Path, config: dict[str, Any], objective: Objective, best_value: float | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        objective: Objective,
+        front: tuple[Values, ...],
+        values: Values | None = None,
+    ) -> None:
         self._folder, self._config, self._objective = folder, config, objective
-        self._best_value = best_value
+        self._front, self._values = front, values
 
-    def keep(self, trainer: Trainer, value: float | None) -> str | None:
-        """Writes a checkpoint if this report's value is worth one; returns the folder's name if it did.
+    def keep(self, trainer: Trainer, values: Values | None) -> str | None:
+        """Writes a checkpoint if this report is worth one; returns the folder's name if it did.
 
-        With ``take=last`` a later report replaces the trial's value, so a better one is always written and does not
-        raise the bar for the next.
+        It becomes the trial's value, and belongs on the front. A front only rises: what does not belong there when the
+        trial begins never will, and a model that such a report leaves behind is no winner's.
         """
-        if value is None or not math.isfinite(value) or not self._objective.better(value, self._best_value):
+        if not finite(values) or not self._objective.replaces(values, self._values):
             return None
-        if self._objective.take is Take.best:
-            self._best_value = value
+        self._values = values
+        if not self._objective.joins(values, self._front):
+            return None
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / CONFIG).write_text(yaml.safe_dump(self._config, sort_keys=False))
         draft = self._folder / f".{MODEL}"

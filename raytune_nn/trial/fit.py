@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.space.merge import merge_params
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
@@ -48,28 +47,30 @@ def run_trial(
     isolation.restore(seed)
     folder = Path(study.folder)
     run = folder / "tb" / task.id
-    logger = TrialLogger(run, task.id, task.params, study.objective.metric, task.saves if task.epoch else None)
-    tracker = _Tracker(study.objective, send, logger, task.value)
+    metrics = [goal.metric for goal in study.objective.goals]
+    logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
+    tracker = _Tracker(study.objective, send, logger, task.values)
     checkpoints = folder / "checkpoints"
 
-    def train_fold(config: dict[str, Any], send: Send, draft: Path, best_value: float | None) -> tuple[int, int]:
+    def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, best_value)
+        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, front)
 
     failed = True
     try:
         if study.objective.folds is None:
-            reporter = Reporter(tracker, study.objective, study.waits if study.pauses else None, task.epoch)
+            reporter = Reporter(tracker, study.objective, study)
             state = TrainingState(checkpoints, task, logger, reporter) if study.pauses else None
-            _train(config, isolation, study.objective, reporter, logger, checkpoints / task.id, task.best_value, state)
+            kept = checkpoints / task.id
+            _train(config, isolation, study.objective, reporter, logger, kept, task.front, task.values, state)
         else:
             states = FoldStates(checkpoints, study, task, logger)
-            run_folds(study.objective, config, task.best_value, states, train_fold, tracker, stopped)
-        failed = tracker.value is None or not math.isfinite(tracker.value)
+            run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped)
+        failed = not finite(tracker.values)
     finally:
-        logger.close(tracker.value, failed)
+        logger.close(tracker.values, failed)
 
 
 def _train(
@@ -79,7 +80,8 @@ def _train(
     reporter: Reporter,
     logger: TrialLogger,
     kept: Path,
-    best_value: float | None,
+    front: tuple[Values, ...],
+    values: Values | None = None,
     state: TrainingState | None = None,
 ) -> tuple[int, int]:
     """One training of a configuration, or what follows a saved state; returns its epochs and optimizer steps so far."""
@@ -95,7 +97,7 @@ def _train(
         enable_progress_bar=False,
         enable_model_summary=verbose > 1,
     )
-    reporter.checkpointer = Checkpointer(kept, _standalone(config, built.config), objective, best_value)
+    reporter.checkpointer = Checkpointer(kept, _standalone(config, built.config), objective, front, values)
     path = None if state is None else state.path
     built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
     return built.trainer.current_epoch, built.trainer.global_step
@@ -123,15 +125,15 @@ def quieten(verbose: int) -> None:
 
 
 class _Tracker:
-    """Keeps the trial's value while reports pass through, for the last line of its TensorBoard run."""
+    """Keeps the trial's value while reports pass through, for the last lines of its TensorBoard run."""
 
-    def __init__(self, objective: Objective, send: Send, logger: TrialLogger, value: float | None) -> None:
+    def __init__(self, objective: Objective, send: Send, logger: TrialLogger, values: Values | None) -> None:
         self._objective, self._send, self._logger = objective, send, logger
-        self.value = value
+        self.values = values
 
     def __call__(self, report: Report) -> bool:
-        value = self._objective.value(report.metrics)
-        if value is not None and (not math.isfinite(value) or self._objective.replaces(value, self.value)):
-            self.value = value
+        values = self._objective.values(report.metrics)
+        if values is not None and (not finite(values) or self._objective.replaces(values, self.values)):
+            self.values = values
         self._logger.flush()  # the process may end while it waits for the answer
         return self._send(report)

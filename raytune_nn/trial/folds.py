@@ -18,22 +18,22 @@ from typing import Any
 
 import torch
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
 from raytune_nn.trial.training_state import write_state
 
 Send = Callable[[Report], bool]
-# Trains (configuration, answers to its reports, folder for its model, value that a model worth keeping beats) and
+# Trains (configuration, answers to its reports, folder for its model, front that a model worth keeping joins) and
 # returns the epochs and the optimizer steps that it took.
-Train = Callable[[dict[str, Any], Send, Path, float | None], tuple[int, int]]
+Train = Callable[[dict[str, Any], Send, Path, tuple[Values, ...]], tuple[int, int]]
 
 
 def run_folds(
     objective: Objective,
     config: dict[str, Any],
-    best_value: float | None,
+    front: tuple[Values, ...],
     states: FoldStates,
     train: Train,
     send: Send,
@@ -41,12 +41,12 @@ def run_folds(
 ) -> None:
     """Trains fold after fold, until the last, a value that is not finite, or the answer to stop or pause.
 
-    The model that stays in the trial's folder is that of the fold with the best value. No trial can beat ``best_value``
-    in the mean without a fold that does, so where no fold does, none is written.
+    The model that stays in the trial's folder is that of the fold with the best value. No trial can beat the study's
+    best in the mean without a fold that does, so where no fold does, none is written.
 
     Args:
         config: The trial's configuration; each fold's ``data`` gets its ``folds`` and ``fold``.
-        best_value: The study's best value when the trial began.
+        front: The study's when the trial began: its best value.
         states: What the trial goes on from, and where it says how far it came.
         train: Trains one fold.
         send: Takes the report after each fold, and answers whether to go on.
@@ -56,13 +56,13 @@ def run_folds(
         ValueError: A fold ended without a validation.
     """
     started = time.monotonic()
-    done = states.load(best_value)
+    done = states.load(front)
     folder = states.folder
     draft = folder.with_name(f".{folder.name}")
     try:
         for number in range(len(done.metrics), objective.folds or 0):
             fold = _Fold(objective.of_fold, stopped)
-            took = train(fold_config(config, objective.folds, number), fold, draft, done.best_value)
+            took = train(fold_config(config, objective.folds, number), fold, draft, done.front)
             if fold.cut_short:
                 return
             if fold.chosen is None:
@@ -70,9 +70,9 @@ def run_folds(
             done.epochs, done.steps = done.epochs + took[0], done.steps + took[1]
             done.metrics.append(fold.chosen.metrics)
             checkpoint = None
-            if fold.chosen.checkpoint is not None:
+            if fold.chosen.checkpoint is not None and fold.values is not None:
                 _replace_files(draft, folder)
-                done.best_value, checkpoint = fold.value, folder.name
+                done.front, checkpoint = (fold.values,), folder.name
             saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done)
             means, seconds = mean_metrics(done.metrics, objective), time.monotonic() - started
             if not send(Report(done.epochs, done.steps, seconds, means, checkpoint, saved)) or fold.lost:
@@ -88,7 +88,7 @@ class Done:
     metrics: list[dict[str, float]]  # of each fold's report that counts
     epochs: int
     steps: int
-    best_value: float | None  # what the next fold must beat to be worth a model
+    front: tuple[Values, ...]  # what the next fold must beat to be worth a model
 
 
 class FoldStates:
@@ -108,10 +108,10 @@ class FoldStates:
         """For the trial's model."""
         return self._checkpoints / self._task.id
 
-    def load(self, best_value: float | None) -> Done:
+    def load(self, front: tuple[Values, ...]) -> Done:
         """What was done before this piece of work."""
         if not self._task.epoch:
-            return Done([], 0, 0, best_value)
+            return Done([], 0, 0, front)
         path = state_path(self._checkpoints, self._task.id, self._number)
         return Done(**torch.load(path, weights_only=True))
 
@@ -158,17 +158,17 @@ class _Fold:
     def __init__(self, objective: Objective, stopped: Callable[[], bool]) -> None:
         self._objective, self._stopped = objective, stopped
         self.chosen: Report | None = None
-        self.value: float | None = None
+        self.values: Values | None = None
         self.lost = False  # its value is missing or not finite, whatever comes after
         self.cut_short = False
 
     def __call__(self, report: Report) -> bool:
         if not self.lost:
-            self._hear(report, self._objective.value(report.metrics))
+            self._hear(report, self._objective.values(report.metrics))
         self.cut_short = self._stopped()
         return not self.cut_short
 
-    def _hear(self, report: Report, value: float | None) -> None:
-        self.lost = value is None or not math.isfinite(value)
-        if self.lost or value is None or self._objective.replaces(value, self.value):
-            self.chosen, self.value = report, value
+    def _hear(self, report: Report, values: Values | None) -> None:
+        self.lost = not finite(values)
+        if not finite(values) or self._objective.replaces(values, self.values):
+            self.chosen, self.values = report, values

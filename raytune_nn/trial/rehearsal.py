@@ -93,7 +93,7 @@ def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
     quieten(int(setting(config, "verbose")))
     # Modules may ask where they can write. What they warn of, they will warn of again.
     with tempfile.TemporaryDirectory(prefix="rtnn-") as folder, warnings.catch_warnings(action="ignore"):
-        logger = TrialLogger(Path(folder), "rehearsal", {}, "rehearsal")
+        logger = TrialLogger(Path(folder), "rehearsal", {}, ["rehearsal"])
         try:
             built = build_trial(
                 {**config, "trainer": {**config["trainer"], **_TRAINER}},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +9,9 @@ from dataclasses import replace
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Objective, finite
 from raytune_nn.trial.checkpoint import Checkpointer
-from raytune_nn.trial.task import Report
+from raytune_nn.trial.task import Report, StudyContext
 
 
 class Reporter(Checkpoint):
@@ -26,24 +25,20 @@ class Reporter(Checkpoint):
 
     Args:
         send: Takes a report and answers whether the trial goes on.
-        objective: A value of it that is not finite ends the training at once.
-        may_pause: Whether the answer to a report may be to pause, by the epochs of the report before and of this one.
-        epoch: Of the report before.
+        objective: A value of a metric that is not finite ends the training at once.
+        study: Says what counts as progress, and where the answer may be to pause; None: of no report.
 
     Raises:
-        ValueError: In the training: a validation within an epoch, where a trial may pause.
+        ValueError: In the training: a validation within an epoch, where a trial may pause; or a counter, the study's
+            fidelity, that is no whole number or falls.
     """
 
     checkpointer: Checkpointer  # asked at each report whether this one is worth keeping; set once the trial is built
+    reached = 0  # the study's fidelity at the last report, also of an earlier piece of work
 
-    def __init__(
-        self,
-        send: Callable[[Report], bool],
-        objective: Objective,
-        may_pause: Callable[[int, int], bool] | None = None,
-        epoch: int = 0,
-    ) -> None:
-        self._send, self._objective, self._may_pause, self._last_epoch = send, objective, may_pause, epoch
+    def __init__(self, send: Callable[[Report], bool], objective: Objective, study: StudyContext | None = None) -> None:
+        self._send, self._objective, self._study = send, objective, study
+        self._may_pause = study is not None and study.pauses
         self._held: Report | None = None
         self._started = time.monotonic()
         self._validated = False  # at the end of this epoch
@@ -53,7 +48,7 @@ class Reporter(Checkpoint):
             return
         if trainer.is_last_batch:
             self._validated = True
-        elif self._may_pause is not None:
+        elif self._may_pause:
             raise ValueError(
                 "a trial that may pause must validate at the ends of epochs only, but did so within one: "
                 "trainer.val_check_interval=1.0, or a scheduler that does not pause"
@@ -68,21 +63,38 @@ class Reporter(Checkpoint):
 
     def _report(self, trainer: Trainer) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        value = self._objective.value(metrics)
+        values = self._objective.values(metrics)
         report = Report(
             epoch=trainer.current_epoch + 1,
             step=trainer.global_step,
             seconds=time.monotonic() - self._started,
             metrics=metrics,
-            checkpoint=self.checkpointer.keep(trainer, value),
+            checkpoint=self.checkpointer.keep(trainer, values),
         )
-        lost = value is None or not math.isfinite(value)
-        waits = self._may_pause is not None and self._may_pause(self._last_epoch, report.epoch)
-        self._last_epoch = report.epoch
-        if waits and not lost:
-            self._held = report
-        elif not self._send(report) or lost:
+        may_pause = self._advance(report)
+        if not finite(values) or may_pause is None:
+            self._send(report)
             _stop(trainer)
+        elif may_pause:
+            self._held = report
+        elif not self._send(report):
+            _stop(trainer)
+
+    def _advance(self, report: Report) -> bool | None:
+        """Whether the answer may be to pause; None where the module did not log the study's fidelity."""
+        if self._study is None:
+            return False
+        fidelity, earlier = self._study.fidelity, self.reached
+        reached = fidelity.reached(vars(report))
+        if reached is None:
+            return None
+        if reached < earlier:
+            raise ValueError(
+                f"search.fidelity={fidelity.name} must never fall, but fell from {earlier} to {reached}; "
+                "a counter of the module that is not a buffer is lost where a trial pauses"
+            )
+        self.reached = reached
+        return self._may_pause and self._study.waits(earlier, reached)
 
     @property
     def holds(self) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.fidelity import EPOCHS, Fidelity
+from raytune_nn.config.objective import Objective, Values
 
 
 @dataclass(frozen=True)
@@ -16,16 +17,17 @@ class StudyContext:
     branches: dict[str, dict[str, Any]]  # group path -> option -> configuration of that option
     objective: Objective
     folder: str  # absolute path of the study folder
-    waits_at: tuple[int, ...] | None  # epochs whose report a trial waits for the answer to, ascending; None: all
+    waits_at: tuple[int, ...] | None  # in `fidelity`: whose reports a trial waits for the answer to; None: all
     pauses: bool = False  # whether the answer may be to pause: a trial then saves its state before such a report
+    fidelity: Fidelity = EPOCHS
 
-    def waits(self, earlier: int, epoch: int) -> bool:
-        """Whether a trial waits for the answer to a report; it is decided late where a module skips the epoch wanted.
+    def waits(self, earlier: int, reached: int) -> bool:
+        """Whether a trial waits for the answer to a report; it is decided late where a module skips the step wanted.
 
         Args:
-            earlier: Epoch of the trial's report before; 0 where there is none.
+            earlier: What the trial had reached at its report before, in `fidelity`; 0 where there is none.
         """
-        return self.waits_at is None or any(earlier < step <= epoch for step in self.waits_at)
+        return self.waits_at is None or any(earlier < step <= reached for step in self.waits_at)
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class TrialTask:
 
     id: str
     params: dict[str, Any]  # dotted path -> sampled value
-    best_value: float | None  # what a report must beat to be worth a model: the best of the study, and of the trial
-    value: float | None = None  # of the reports before
+    front: tuple[Values, ...]  # of the study when it was handed out: what a report must join to be worth a model
+    values: Values | None = None  # of the reports before
     epoch: int = 0  # of the state that it begins with; 0: from the beginning
     saves: int = 0  # states of this trial so far, whether it begins with the last or not
     piece: int = 0  # tells the pieces of a trial apart

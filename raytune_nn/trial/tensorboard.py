@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,22 @@ class TrialLogger(Logger):
         folder: ``tb/<trial>``.
         trial: The trial's id, shown as the run's name.
         params: Dotted path -> sampled value.
-        objective: The metric that stands beside them in the HParams table.
+        objective: The metrics that stand beside them in the HParams table.
         after: Number of the training state with which the trial goes on: what was written after it is taken out. None:
             it begins, and nothing of an earlier attempt stays.
     """
 
     def __init__(
-        self, folder: Path, trial: str, params: Mapping[str, Any], objective: str, after: int | None = None
+        self,
+        folder: Path,
+        trial: str,
+        params: Mapping[str, Any],
+        objective: Sequence[str],
+        after: int | None = None,
     ) -> None:
         super().__init__()
-        self._folder, self._trial, self._objective = folder, trial, f"final/{objective}"
+        self._folder, self._trial = folder, trial
+        self._objective = [f"final/{metric}" for metric in objective]
         self._marked = cut_after(folder, after)
         self._writer = _Writer(str(folder), flush_secs=3600)  # flushed at each report instead
         self._closed = False
@@ -43,7 +49,7 @@ class TrialLogger(Logger):
             self._writer.file.next_step = self._marked
             return
         shown = {path: _shown(value) for path, value in params.items()}
-        experiment, start, _ = hparams(shown, {self._objective: None})  # type: ignore[no-untyped-call]
+        experiment, start, _ = hparams(shown, dict.fromkeys(self._objective))  # type: ignore[no-untyped-call]
         self._add(experiment)
         self._add(start)
 
@@ -102,11 +108,12 @@ class TrialLogger(Logger):
         """Puts what was logged into the file."""
         self._writer.flush()
 
-    def close(self, value: float | None, failed: bool) -> None:
-        """Writes the final objective and the true status into the run, and closes it."""
+    def close(self, values: Sequence[float] | None, failed: bool) -> None:
+        """Writes the final value of each metric and the true status into the run, and closes it."""
         self._writer.file.first_step = 0
-        if value is not None:
-            self._writer.add_scalar(self._objective, value, 0)
+        if values is not None:
+            for name, value in zip(self._objective, values, strict=True):
+                self._writer.add_scalar(name, value, 0)
         status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
         self._add(_session_end(status))
         self._writer.close()

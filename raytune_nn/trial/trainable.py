@@ -85,7 +85,8 @@ class _Training(threading.Thread):
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._unanswered = False  # whether the training waits for an answer to what was collected
-        self._last_epoch = task.epoch
+        # Of a state in another unit it is not known; at worst the first report waits without need.
+        self._reached = task.epoch if study.fidelity.is_epochs else 0
         self._error = ""
 
     def run(self) -> None:
@@ -134,7 +135,7 @@ class _Training(threading.Thread):
     def _send(self, report: Report) -> bool:
         if self._stopping:
             return False
-        waits = self._must_wait(report.epoch)
+        waits = self._must_wait(report)
         self._reports.put((asdict(report), waits))
         if waits:
             self._answered.acquire()
@@ -145,7 +146,10 @@ class _Training(threading.Thread):
         self._reports.put((None, False))
         return self._stopping
 
-    def _must_wait(self, epoch: int) -> bool:
+    def _must_wait(self, report: Report) -> bool:
         """Whether the scheduler may stop or pause the trial here."""
-        earlier, self._last_epoch = self._last_epoch, epoch
-        return self._study.waits(earlier, epoch)
+        reached = self._study.fidelity.reached(vars(report))
+        if reached is None:
+            return False  # the training ends by itself
+        earlier, self._reached = self._reached, reached
+        return self._study.waits(earlier, reached)

@@ -65,6 +65,7 @@ class TrainingState(Callback):
         loop._last_train_dl_reload_epoch = self._loaded["train_reload"]
         loop.epoch_loop.val_loop._last_val_dl_reload_epoch = self._loaded["val_reload"]
         trainer._logger_connector._callback_metrics.update(self._loaded["metrics"])
+        self._reporter.reached = self._loaded["reached"]
         self._logger.go_on(loop.epoch_loop._batches_that_stepped)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -89,6 +90,7 @@ class TrainingState(Callback):
             "random": _random_states(),
             "metrics": {name: value.detach().cpu() for name, value in trainer.callback_metrics.items()},
             "built": self._built,
+            "reached": self._reporter.reached,
             "train_reload": trainer.fit_loop._last_train_dl_reload_epoch,
             "val_reload": trainer.fit_loop.epoch_loop.val_loop._last_val_dl_reload_epoch,
         }

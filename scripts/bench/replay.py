@@ -86,8 +86,13 @@ def measure(tables: list[Table], workers: list[int], seeds: int, methods: list[s
 
 def replay(table: Table, seed: int, workers: int, method: str) -> float | None:
     """The cost of one study."""
+    return simulation(table, seed, workers, method).cost()
+
+
+def simulation(table: Table, seed: int, workers: int, method: str) -> Simulation:
+    """One study, before it begins."""
     proposals = TPEProposals(table, seed) if method.startswith("tpe") else Proposals(table, seed)
-    return Simulation(table, METHODS[method](table), proposals, workers).cost()
+    return Simulation(table, METHODS[method](table), proposals, workers)
 
 
 def summary(rows: list[Row], workers: int) -> str:

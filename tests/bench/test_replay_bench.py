@@ -16,6 +16,7 @@ import pytest
 BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench"
 sys.path[:0] = [str(BENCH), str(BENCH / "replay")]
 
+import decisions  # noqa: E402
 import replay  # noqa: E402
 from curve_table import Curve, Table, load_tables  # noqa: E402
 from proposals import Proposals, TPEProposals  # noqa: E402
@@ -182,3 +183,18 @@ def test_ratios_are_taken_pair_by_pair_and_never_counts_as_more_than_anything() 
     # Ratios 1/2, 1, 0 and infinity; the last pair says nothing.
     assert replay.ratio(ours, theirs).startswith("0.750 (0.000 to ")
     assert replay.ratio(ours[4:], theirs[4:]) == "none"
+
+
+def test_the_cost_of_decisions_and_of_a_replay_to_its_end(
+    tables: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["decisions.py", "--tables", str(tables), "--known", "8,16", "--workers", "2"])
+    monkeypatch.setattr(decisions, "DECISIONS", 6)
+    decisions.main()
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert [name for name, *_ in rows if name in decisions.SCHEDULERS | decisions.POPULATIONS | replay.METHODS] == [
+        *decisions.SCHEDULERS,
+        *decisions.POPULATIONS,
+        *replay.METHODS,
+    ]
+    assert all(float(cell) >= 0 for _, *cells in rows for cell in cells if cell[0].isdigit() and "trials" not in cell)

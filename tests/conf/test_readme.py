@@ -29,4 +29,4 @@ def test_its_keys_are_there() -> None:
     assert len(values) > 15
     for key, option in {"model.loss": "model=mlp_regression", "search.scheduler.study": "+search=pbt_replay"}.items():
         compose(option, values.pop(key))
-    compose("+search=pbt", "callbacks=freeze", *values.values())
+    compose("+search=pbt", "callbacks=[freeze,early_stopping]", "lr_scheduler=plateau", *values.values())

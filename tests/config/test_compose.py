@@ -74,7 +74,7 @@ def test_any_scheduler_goes_with_any_search_in_either_order(arguments: tuple[str
         ("++foo=1", "foo", "one of: budget, callbacks, cluster, data"),
         ("+study.nam=a", "study.nam", "study.name=a"),
         ("+budget.epochs=3", "budget.epochs", "budget.max_epochs=3"),
-        ("+search.foo=1", "search.foo", "one of: search.points, search.scheduler, search.searcher"),
+        ("+search.foo=1", "search.foo", "one of: search.fidelity, search.points, search.scheduler"),
     ],
 )
 def test_a_key_added_with_plus_is_refused_where_the_schema_has_none(override: str, key: str, fix: str) -> None:

@@ -61,7 +61,7 @@ def test_the_composed_configuration_has_no_key_beside_the_fields() -> None:
 
 def test_no_field_has_a_value_of_its_own() -> None:
     """``conf/config.yaml`` is the one place where a value is set, but for ``search``, which is absent by default."""
-    optional = [(Config, "search"), (SearchConfig, "points"), (SearchConfig, "warm_start")]
+    optional = [(Config, "search"), *((SearchConfig, key) for key in ("points", "warm_start", "fidelity"))]
     for kind in CLASSES:
         for field in dataclasses.fields(kind):
             if (kind, field.name) not in optional:

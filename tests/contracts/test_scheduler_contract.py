@@ -149,7 +149,7 @@ class Pauses(NoScheduler):
             self.queue.append(trial)
         return Verdict(Decision.PAUSE) if self.pausing[trial] == step and trial in self.queue else GO_ON
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         if trial in self.queue:
             self.queue.remove(trial)
 

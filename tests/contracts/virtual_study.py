@@ -48,10 +48,10 @@ class Journal:
         self.calls.append(Call("report", trial, step, score, verdict))
         return verdict
 
-    def end(self, trial: str) -> None:
+    def end(self, trial: str, complete: bool) -> None:
         self._restart_if_due()
-        self.scheduler.on_end(trial)
-        self.calls.append(Call("end", trial))
+        self.scheduler.on_end(trial, complete)
+        self.calls.append(Call("end complete" if complete else "end", trial))
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
         self._restart_if_due()
@@ -70,8 +70,8 @@ class Journal:
                     self.scheduler.on_start(call.trial, params_of(call.trial))
                 case "report":
                     assert self.scheduler.on_report(call.trial, call.step, call.score) == call.answer
-                case "end":
-                    self.scheduler.on_end(call.trial)
+                case "end" | "end complete":
+                    self.scheduler.on_end(call.trial, call.method == "end complete")
                 case _:
                     assert self.scheduler.next_to_run(call.method == "resume new") == call.answer
 
@@ -98,13 +98,13 @@ class Study:
             verdict = self._report(trial, step)
             if verdict.decision is Decision.STOP or step >= self.last[trial]:
                 self.running.remove(trial)
-                self.journal.end(trial)
+                self.journal.end(trial, complete=verdict.decision is not Decision.STOP and step >= EPOCHS)
             elif verdict.decision is Decision.PAUSE:
                 self.running.remove(trial)
                 self.paused.add(trial)
                 self.saved[trial] = list(self.reported[trial])
         for trial in sorted(self.paused):
-            self.journal.end(trial)
+            self.journal.end(trial, complete=False)
         return self.journal.calls
 
     def _fill_slots(self) -> bool:

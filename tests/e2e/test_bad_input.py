@@ -51,6 +51,21 @@ SPACES = {
     "search.scheduler._target_=os.system": "search.scheduler._target_ must be a Scheduler",
     "search.searcher._target_=nope.Searcher": "search.searcher._target_ must be importable",
 }
+SCHEDULES = {
+    "+search=asha search.scheduler.grace_period=28": "ASHA's grace_period must not exceed max_epochs",
+    "+search=asha search.scheduler.max_epochs=81": "the scheduler must decide within the epochs of a trial",
+    "+search=asha +trainer.val_check_interval=0.5": "where trials pause, each must validate at the ends of epochs only",
+    "+search=asha search.fidelity=step": "with search.fidelity=step the scheduler counts in that unit",
+    "+search=pbt search/searcher=tpe": "a population changes its parameters itself, so only random search",
+    "+search=pb2 search/searcher=grid": "a population changes its parameters itself, so only random search",
+    "+search=pbt 'search.scheduler.perturb=[model.net.width]'": "search.scheduler.perturb must leave the network",
+    "+search=pbt '+search_space.optimizer.choose={sgd: {}, adam: {}}' 'search.scheduler.perturb=[optimizer]'": (
+        "search.scheduler.perturb must leave the network, the optimizer's class"
+    ),
+    "+search=grid": "a grid needs finite distributions",
+    "+search=asha 'search.points=[{optimizer.lr: 5}]'": "search.points[0]: optimizer.lr must be in loguniform",
+    "+search=asha search.warm_start=nope": "search.warm_start must be the folder of a study",
+}
 TARGETS = {
     "model._target_=nope.Model": "model._target_ must be importable",
     "model._target_=raytune_nn.nn.Clasification": "model._target_ must be importable",
@@ -74,6 +89,21 @@ VALUES = {
     "trainer.max_epochs=3": "trainer.max_epochs must be budget.max_epochs",
     "data.num_workers=2": "data.num_workers must not be more than the CPUs of a trial",
     "+search=asha '+search_space.data.num_workers=\"choice(0, 4)\"'": "data.num_workers must not be more than the CPUs",
+}
+TWO = "+search=nsga2 objective.metric=[val_acc,val_loss] objective.mode=[max,min]"
+OBJECTIVES = {
+    "objective.metric=[]": "objective.metric must be the name of a metric that the module logs, or a list of names",
+    "objective.metric=[val_acc,3] objective.mode=[max,min]": "objective.metric must be the name of a metric",
+    "objective.metric=[val_acc,val_acc] objective.mode=[max,max]": "objective.metric must name each metric once",
+    "+search=nsga2 objective.metric=[val_acc,val_loss]": "objective.mode must say max or min once for each entry",
+    "+search=nsga2 objective.mode=[max,min]": "objective.mode must say max or min once for each entry",
+    f"{TWO} objective.mode=[max,least]": "objective.mode must be max or min, for each metric",
+    f"{TWO} search/scheduler=asha": "a scheduler judges trials by one score",
+    f"{TWO} search/searcher=cmaes": "CMA-ES follows one objective",
+    f"{TWO} budget.target=0.9": "budget.target is a value of one metric",
+    f"{TWO} objective.folds=3": "objective.folds takes the mean of one metric",
+    f"{TWO} callbacks=early_stopping": "where objective.metric is a list, what watches it must name one",
+    f"{TWO} '+search_space.lr_scheduler={{choose: {{none: {{}}, plateau: {{}}}}}}'": "where objective.metric is a list",
 }
 TABLE = "data=table data.path=FILES/train.csv data.target=income"
 IMAGES = "data=idx data.images=FILES/train-images-idx3-ubyte.gz data.labels=FILES/train-labels-idx1-ubyte.gz"
@@ -121,7 +151,11 @@ PLACES = {
     "mode=report study.name=nope": "there must be a study of this name",
 }
 COMMANDS = [
-    *((command, rule) for table in (TYPOS, TARGETS, VALUES, PLACES) for command, rule in table.items()),
+    *(
+        (command, rule)
+        for table in (TYPOS, SCHEDULES, TARGETS, VALUES, OBJECTIVES, PLACES)
+        for command, rule in table.items()
+    ),
     *((f"+search=asha {command}", rule) for command, rule in SPACES.items()),
 ]
 

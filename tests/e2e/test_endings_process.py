@@ -71,6 +71,19 @@ def test_a_metric_that_is_never_logged_gives_the_name_up(scripted: Scripted, pla
     assert [row["trial"] for row in rows(place.study())] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
+def test_a_fidelity_that_is_never_logged_gives_the_name_up(scripted: Scripted, place: Place) -> None:
+    asha = ("+search=asha", *SEARCH[1:], "search.scheduler.max_epochs=9", "search.scheduler.grace_period=1")
+    ran = scripted.run("train", *asha, "search.fidelity=samples")
+    assert ran.code == 2
+    assert "search.fidelity must be epoch, step or a metric that the module logs" in ran.err
+    assert "samples; the module logs val_acc" in ran.err
+    assert "try:   search.fidelity=step" in ran.err
+    assert summary(place.study())["status"] == "invalid"
+    mended = scripted.run("train", *asha, "search.fidelity=step")
+    assert mended.code == 0, mended.err
+
+
 @pytest.mark.parametrize(("does", "code"), [("train", 0), ("exit", 3), ("diverge", 3), ("silent", 2)])
 def test_a_single_training_ends_with_the_same_codes(scripted: Scripted, place: Place, does: str, code: int) -> None:
     ran = scripted.run(does)

@@ -47,12 +47,21 @@ def test_a_single_training(here: Path) -> None:
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(("take", "report"), [("best", "best report by val_acc"), ("last", "last report")])
+def test_a_study_of_several_metrics(take: str, report: str) -> None:
+    lists = ("objective.metric=[val_acc,val_loss]", "objective.mode=[max,min]")
+    rows = planned("+search=nsga2", *lists, f"objective.take={take}")
+    front = "the Pareto front of the highest val_acc and the lowest val_loss"
+    assert rows["objective"] == f"{front}; a trial's {report} counts"
+
+
+@pytest.mark.usefixtures("here")
 def test_a_study_with_folds() -> None:
     rows = planned("+search=asha", "objective.folds=3", "budget.num_trials=4", "budget.max_epochs=9")
     assert rows["objective"] == "the highest val_acc, as the mean of 3 folds; a fold's best report counts"
     assert rows["epochs"] == "9 a fold, 27 a trial, at most 108 in all"
     assert rows["rungs"] == "9, 27"
-    assert rows["scheduler"] == "ASHA: of 27 epochs, pauses at 9 until in the best 1/3 there"
+    assert rows["scheduler"] == "ASHA: up to 27, pauses at 9 until in the best 1/3 there"
 
 
 @pytest.mark.usefixtures("here")

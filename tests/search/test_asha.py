@@ -126,7 +126,7 @@ def test_a_restarted_trial_does_not_enter_a_rung_twice() -> None:
     asha = StoppingASHA(9)
     asha.on_report("a", 1, 0.5)
     asha.on_report("a", 2, 0.5)
-    asha.on_end("a")
+    asha.on_end("a", complete=False)
     for _ in range(5):
         asha.on_report("a", 1, 9.0)
     assert decisions_at(asha, 1, [0.4, 0.6]) == [CONTINUE, CONTINUE], "the second and third result"
@@ -157,9 +157,9 @@ def test_bad_arguments_are_refused_with_the_override_that_mends_them(
 
 
 def test_the_plan_names_the_rungs_that_decide() -> None:
-    assert ASHA(9).describe() == "ASHA: of 9 epochs, pauses at 1, 3 until in the best 1/3 there"
+    assert ASHA(9).describe() == "ASHA: up to 9, pauses at 1, 3 until in the best 1/3 there"
     assert ASHA(9, brackets=2).describe().endswith("there; 2 brackets")
-    assert StoppingASHA(9).describe() == "ASHA: of 9 epochs, goes on at 1, 3 if in the best 1/3 there"
+    assert StoppingASHA(9).describe() == "ASHA: up to 9, goes on at 1, 3 if in the best 1/3 there"
     assert "nothing is stopped" in ASHA(1).describe()
 
 

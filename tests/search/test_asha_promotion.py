@@ -88,7 +88,7 @@ def test_after_skipped_rungs_a_trial_pauses_at_the_highest() -> None:
 def test_a_paused_trial_that_ends_goes_on_no_more_but_still_counts() -> None:
     asha = ASHA(27)
     report(asha, 1, a=0.5, b=0.4, c=0.3)
-    asha.on_end("a")
+    asha.on_end("a", complete=False)
     assert next_trials(asha) == []
     report(asha, 1, d=0.1, e=0.1, f=0.1)
     assert next_trials(asha) == ["b"]
@@ -117,15 +117,35 @@ def test_one_trial_is_trained_to_its_end_however_small_the_budget() -> None:
     for rung in (9, 27):
         assert next_trials(asha, new_available=False) == ["a"]
         assert asha.on_report("a", rung, 0.1).decision is (PAUSE if rung < 27 else CONTINUE)
-    asha.on_end("a")
+    asha.on_end("a", complete=True)
     assert next_trials(asha, new_available=False) == [], "a has come to its end"
+
+
+def test_a_trial_may_come_to_its_end_without_a_report_there() -> None:
+    """As with early stopping, or a validation every few epochs."""
+    asha = ASHA(27)
+    report(asha, 1, a=0.5, b=0.4)
+    assert next_trials(asha, new_available=False) == ["a"]
+    assert asha.on_report("a", 2, 0.6).decision is CONTINUE
+    asha.on_end("a", complete=True)
+    assert next_trials(asha, new_available=False) == []
+
+
+def test_who_ended_early_does_not_keep_those_ahead_from_their_end() -> None:
+    asha = ASHA(27)
+    assert report(asha, 3, a=0.5, b=0.4) == [PAUSE, PAUSE]
+    assert asha.on_report("c", 1, 0.1).decision is PAUSE
+    asha.on_end("c", complete=True)
+    assert next_trials(asha, new_available=False) == ["a"]
+    asha.on_end("a", complete=True)
+    assert next_trials(asha, new_available=False) == []
 
 
 def test_another_goes_on_where_the_last_one_failed() -> None:
     asha = ASHA(9)
     report(asha, 1, a=0.5, b=0.4)
     assert next_trials(asha, new_available=False) == ["a"]
-    asha.on_end("a")
+    asha.on_end("a", complete=False)
     assert next_trials(asha, new_available=False) == ["b"]
 
 
@@ -174,7 +194,7 @@ def test_it_runs_what_the_paper_runs(seed: int) -> None:
         if rung < 4:
             paper.take_in(trial, rung, score)
         if rung == 4:
-            asha.on_end(trial)
+            asha.on_end(trial, complete=True)
         elif verdict.decision is CONTINUE:
             assert paper.get_job() == (trial, rung), "it goes on only where it would be the next"
             rung_of[trial] = rung + 1

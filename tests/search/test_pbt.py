@@ -138,7 +138,7 @@ def test_a_copy_trains_on_from_the_epoch_of_its_source() -> None:
 
 def test_a_member_that_failed_is_no_longer_compared() -> None:
     pbt = paused(started(Rated(3), [SGD] * 3), 2, {"0": 0.1, "1": 0.2, "2": 0.9})
-    pbt.on_end("2")
+    pbt.on_end("2", complete=False)
     assert resumed(pbt, 3) == [("0", "1"), ("1", None)]
 
 
@@ -148,7 +148,7 @@ def test_a_member_that_has_come_to_its_end_can_be_copied() -> None:
     paused(pbt, 4, {"0": 0.9, "1": 0.1})
     assert resumed(pbt, 1) == [("0", None)]
     assert pbt.on_report("0", 6, 0.95).decision is Decision.CONTINUE
-    pbt.on_end("0")
+    pbt.on_end("0", complete=True)
     assert resumed(pbt, 1) == [("1", "0")]
 
 
@@ -159,7 +159,7 @@ def test_a_member_goes_on_once_more_than_half_have_come_as_far() -> None:
     assert resumed(pbt, 3) == [("0", "2"), ("1", None), ("2", None)]
     paused(pbt, 4, {"2": 0.3, "1": 0.2})
     assert resumed(pbt, 1) == []
-    pbt.on_end("3")
+    pbt.on_end("3", complete=False)
     assert resumed(pbt, 1) == [("2", None)], "two of the three that are left are more than half"
 
 
@@ -229,9 +229,7 @@ def test_points_may_begin_a_population_and_the_study_gives_space_and_seed() -> N
     command = ("+search=pbt", "search.points=[{optimizer.lr: 0.01}]", "seed=4", "budget.num_trials=5")
     plan = inside(lambda composed: preflight(composed).plan, *command)
     assert plan.searcher.suggest(0)["optimizer.lr"] == 0.01  # type: ignore[index]
-    assert plan.scheduler.describe() == (
-        "PBT: 5 members; from epoch 3 on, every 3, perturbs model.net.dropout, optimizer.lr"
-    )
+    assert plan.scheduler.describe() == ("PBT: 5 members; from 3 on, every 3, perturbs model.net.dropout, optimizer.lr")
     other = inside(lambda composed: preflight(composed).plan, *command[:2], "seed=5", "budget.num_trials=5")
     copies = []
     for scheduler in (plan.scheduler, other.scheduler):

@@ -155,7 +155,7 @@ def test_a_trial_that_reports_seldom_gets_what_is_due(study: Path) -> None:
 def test_a_trial_that_ended_while_it_paused_does_not_go_on(study: Path) -> None:
     replay = PBTReplay(str(study), 1, 6, SPACE)
     assert replay.on_report("0", 2, 0.5).decision is Decision.PAUSE
-    replay.on_end("0")
+    replay.on_end("0", complete=False)
     assert replay.next_to_run(new_available=False) is None
 
 

@@ -96,7 +96,7 @@ TUNED = parse_space(
             "learning_rate": "loguniform(1e-4, 1e-1)",
             "_target_": "choice(mine.A, mine.B)",
         },
-        "callbacks": {"l1": {"weight": "loguniform(1e-6, 1e-3)"}},
+        "callbacks": {"l1": {"weight": "loguniform(1e-6, 1e-3)"}, "noise": {"choose": {"input": {}, "gradient": {}}}},
         "lr_scheduler": {"warmup": "randint(0, 3)"},
         "data": {"batch_size": "choice(32, 64)", "train_fraction": "uniform(0.5, 1)"},
         "trainer": {"gradient_clip_val": "uniform(0.1, 1)"},
@@ -128,13 +128,14 @@ def test_named_paths_alone_are_perturbed() -> None:
     "path",
     [
         *("model.net.width", "model._target_", "data.train_fraction", "seed"),
-        *("optimizer", "optimizer._target_", "optimizer.nesterov"),
+        *("optimizer", "optimizer._target_", "optimizer.nesterov", "callbacks.noise"),
     ],
 )
 def test_what_would_change_the_network_or_the_data_is_refused_by_name(path: str) -> None:
     with pytest.raises(ConfigError, match="must leave the network") as refusal:
         perturbed_paths(TUNED, ["optimizer.lr", path])
     assert refusal.value.found == path
+    assert refusal.value.fix.startswith("'search.scheduler.perturb=[optimizer.lr]'")
 
 
 def test_a_path_that_is_not_tuned_is_refused() -> None:

@@ -187,7 +187,8 @@ def test_two_objectives_come_closer_to_the_front(make: Callable[[Space, int], Se
     ("make", "rule", "fix"),
     [
         (lambda: CMAES(CHOICES, 0), "CMA-ES needs a number to adapt", "search/searcher=tpe"),
-        (lambda: CMAES(SPACE, 0, population_size=1), "population_size must be an integer of at least 2", "=10"),
+        (lambda: CMAES(SPACE, 0, objectives=2), "CMA-ES follows one objective", "search/searcher=nsga2"),
+        (lambda: CMAES(SPACE, 0, population_size=3), "population_size must be an integer of at least 4", "=10"),
         (lambda: NSGA2(SPACE, 0, population_size=1), "population_size must be an integer of at least 2", "=10"),
         (lambda: TPE(SPACE, 0, startup_trials=0), "startup_trials must be an integer of at least 1", "=10"),
         (lambda: TPE(SPACE, 0, candidates=True), "candidates must be an integer of at least 1", "=10"),

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from command_line import inside
+from command_line import inside, refused
 
+from raytune_nn.config.fidelity import EPOCHS, Fidelity
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.errors import ConfigError
@@ -65,7 +66,7 @@ def write(folder: StudyFolder, space: Space, config: dict[str, Any], params: dic
         journal.append("started", trial=str(trial))
         for epoch, loss in enumerate(losses, start=1):
             metrics = {"val_loss": loss, "val_acc": -loss}
-            journal.append("reported", trial=str(trial), epoch=epoch, step=epoch, seconds=1.0, metrics=metrics)
+            journal.append("reported", trial=str(trial), epoch=epoch, step=10 * epoch, seconds=1.0, metrics=metrics)
         if trial < 3:
             journal.append("ended", trial=str(trial), state=("complete", "stopped", "diverged")[trial], reason="")
     journal.close()
@@ -73,7 +74,7 @@ def write(folder: StudyFolder, space: Space, config: dict[str, Any], params: dic
 
 def test_it_hears_reports_and_ends_in_their_order(earlier: StudyFolder) -> None:
     told = Told()
-    warm_start(told, "studies/first", SPACE, LOSS)
+    warm_start(told, "studies/first", SPACE, LOSS, EPOCHS)
     trials = [f"{earlier.path}/{number}" for number in range(4)]
     assert told.calls == [
         (trials[0], 1, -3.0),
@@ -87,12 +88,23 @@ def test_it_hears_reports_and_ends_in_their_order(earlier: StudyFolder) -> None:
 
 
 @pytest.mark.usefixtures("earlier")
+def test_it_hears_what_this_study_counts() -> None:
+    def heard(fidelity: str) -> list[int]:
+        told = Told()
+        warm_start(told, "studies/first", SPACE, LOSS, Fidelity(fidelity))
+        return [call[1] for call in told.calls if len(call) == 3 and isinstance(call[1], int)]
+
+    assert heard("step") == [10, 20, 10, 10]
+    assert heard("samples") == [], "the other study did not log them"
+
+
+@pytest.mark.usefixtures("earlier")
 def test_another_space_is_refused_with_the_difference() -> None:
     other = parse_space(
         {"optimizer": {"lr": "loguniform(1e-5, 1e-1)", "choose": {"sgd": {"momentum": "uniform(0, 1)"}, "adamw": {}}}}
     )
     with pytest.raises(ConfigError, match="over the same search_space, and first is not") as caught:
-        warm_start(Told(), "studies/first", other, LOSS)
+        warm_start(Told(), "studies/first", other, LOSS, EPOCHS)
     assert str(caught.value.found).split("\n         ") == [
         "",
         "optimizer.lr (optimizer=adamw): loguniform(0.0001, 0.1) -> loguniform(1e-05, 0.1)",
@@ -105,14 +117,25 @@ def test_another_space_is_refused_with_the_difference() -> None:
 @pytest.mark.parametrize("objective", [Objective("val_acc", False, Take.best), Objective("val_loss", True, Take.best)])
 def test_another_objective_is_refused(objective: Objective) -> None:
     with pytest.raises(ConfigError, match="with the same objective, and first is not") as caught:
-        warm_start(Told(), "studies/first", SPACE, objective)
+        warm_start(Told(), "studies/first", SPACE, objective, EPOCHS)
     assert caught.value.found == "val_loss, min"
     assert caught.value.fix.startswith("objective.metric=val_loss objective.mode=min")
 
 
 def test_a_folder_without_a_study_is_refused(here: Path) -> None:
     with pytest.raises(ConfigError, match=r"search\.warm_start must be the folder of a study"):
-        warm_start(Told(), str(here), SPACE, LOSS)
+        warm_start(Told(), str(here), SPACE, LOSS, EPOCHS)
+
+
+def test_a_command_over_another_space_is_refused_and_creates_nothing(here: Path) -> None:
+    plan = inside(lambda composed: preflight(composed).plan, "+search=tpe")
+    write(StudyFolder(here / "studies" / "first"), plan.space, plan.config, RandomSearcher(plan.space, 0).suggest(0))
+    command = ("+search=asha", "search.warm_start=studies/first", "search_space.optimizer.lr.low=1e-5")
+    ran = refused(*command, task=preflight)
+    assert "over the same search_space, and first is not" in ran.rule
+    assert ran.found == "optimizer.lr: loguniform(0.0001, 0.1) -> loguniform(1e-05, 0.1)"
+    assert ran.fix.endswith("search.warm_start=null")
+    assert [path.name for path in (here / "studies").iterdir()] == ["first"]
 
 
 def test_a_command_begins_with_the_points_and_knows_the_earlier_study(here: Path) -> None:

@@ -44,7 +44,7 @@ class Toy:
             trial = running.pop(0)
             verdict = self._train(trial)
             if self.at[trial][0] == self.epochs:
-                self.scheduler.on_end(trial)
+                self.scheduler.on_end(trial, complete=True)
             elif verdict is Decision.PAUSE:
                 self.saved[trial] = self.at[trial]
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from raytune_nn.config import schema
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Goal, Objective
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
@@ -22,6 +22,7 @@ from raytune_nn.study.session import StudyPlan
 EPOCHS = 9  # of a whole training
 SPACE = Space({"optimizer.lr": LogUniform(1e-4, 1e-1)})
 OBJECTIVE = Objective("val_acc", True, schema.Take.best)
+TWO = Objective("val_acc", True, schema.Take.best, further=(Goal("loss", False),))
 
 
 def make_settings(**budget: Any) -> schema.Config:
@@ -81,7 +82,8 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     retries = plan.settings.failures.max_retries
     listener = Heard() if heard is None else heard
     states = States(folder.checkpoints)
-    return Conductor(record, journal, states, plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener)
+    drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener, plan.fidelity)
+    return Conductor(record, journal, states, *drivers)
 
 
 def start(conductor: Conductor) -> str:
@@ -113,9 +115,10 @@ def report(
     checkpoint: str | None = None,
     seconds: float | None = None,
     saved: bool = False,
+    loss: float = 1.0,
 ) -> Event:
     """What a slot sends; without a value the metric is not in it."""
-    metrics = {"loss": 1.0, "val_loss": 2.0} if value is None else {"val_acc": value, "loss": 1.0}
+    metrics = {"loss": loss, "val_loss": 2.0} if value is None else {"val_acc": value, "loss": loss}
     return {
         "epoch": epoch,
         "step": 10 * epoch,

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from hand_study import EPOCHS, OBJECTIVE, Heard, make_plan, report
+from hand_study import EPOCHS, OBJECTIVE, TWO, Heard, make_plan, report
 
+from raytune_nn.config.objective import Objective, Values
 from raytune_nn.search.asha import ASHA
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, Verdict
@@ -51,7 +52,7 @@ class Copying(Scheduler):
         self._paused.append((trial, step))
         return Verdict(Decision.PAUSE, "to copy")
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         self._paused = [pair for pair in self._paused if pair[0] != trial]
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
@@ -75,6 +76,7 @@ SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
     "copying": Copying,
     "stopping": lambda: ASHA(EPOCHS, promote=False),
 }
+STUDIES = [*((name, OBJECTIVE) for name in sorted(SCHEDULERS)), ("none", TWO)]
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Life:
     """What becomes of one attempt at a trial that nobody stops."""
 
     values: list[float]  # by epoch
+    losses: list[float]
     fails_after: int | None  # epochs, where it does
 
     @classmethod
@@ -93,7 +96,11 @@ class Life:
         if fate < 0.15:
             values[rng.randrange(EPOCHS)] = rng.choice([math.nan, math.inf, -math.inf])
         fails = fate > 0.7 and (attempt == 0 or rng.random() < 0.5)
-        return cls(values, rng.randrange(EPOCHS) if fails else None)
+        fails_after = rng.randrange(EPOCHS) if fails else None
+        losses = [round(rng.random(), 1) for _ in range(EPOCHS)]
+        if rng.random() < 0.1:
+            losses[rng.randrange(EPOCHS)] = math.nan
+        return cls(values, losses, fails_after)
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,7 @@ class Call:
     before: int
     epoch: int = 0
     value: float = 0.0
+    loss: float = 1.0
     error: str = ""
     answer: bool = True
 
@@ -120,7 +128,8 @@ class Slots:
         self.seed, self.slots, self.rng = seed, slots, random.Random(seed)
         self.running: dict[str, int] = {}  # id -> epochs reported
         self.saves: dict[str, int] = {}
-        self.best_values: dict[str, float | None] = {}
+        self.tasks: dict[str, TrialTask] = {}
+        self.values: dict[str, Values | None] = {}  # of each trial
         self.calls: list[Call] = []
 
     def run(self, steps: int | None = None) -> None:
@@ -147,7 +156,8 @@ class Slots:
         assert task.id not in self.running
         self.calls.append(Call("started", task.id, len(self.heard)))
         self.conductor.started(task.id)
-        self.running[task.id], self.best_values[task.id] = task.epoch, task.best_value
+        self.running[task.id] = task.epoch
+        self.tasks[task.id], self.values[task.id] = task, task.values
         self.saves[task.id] = task.saves
         if task.epoch:
             state = state_path(self.folder.checkpoints, task.id, task.saves).read_text()
@@ -162,18 +172,19 @@ class Slots:
         elif epoch == EPOCHS:
             self.end(trial)
         else:
-            self.report(trial, epoch + 1, life.values[epoch])
+            self.report(trial, epoch + 1, life.values[epoch], life.losses[epoch])
 
     def end(self, trial: str, error: str = "") -> None:
         self.calls.append(Call("ended", trial, len(self.heard), error=error))
         self.conductor.ended(trial, error)
         del self.running[trial]
 
-    def report(self, trial: str, epoch: int, value: float) -> bool:
-        call = Call("reported", trial, len(self.heard), epoch, value)
+    def report(self, trial: str, epoch: int, value: float, loss: float = 1.0) -> bool:
+        call = Call("reported", trial, len(self.heard), epoch, value, loss)
         saved = self.save(trial, epoch) if math.isfinite(value) else False
-        checkpoint = self.checkpoint(trial, epoch, value)
-        answer = self.conductor.reported(trial, report(epoch, value, checkpoint, saved=saved))
+        several = bool(self.conductor.record.objective.further)
+        checkpoint = self.checkpoint(trial, epoch, (value, loss) if several else (value,))
+        answer = self.conductor.reported(trial, report(epoch, value, checkpoint, saved=saved, loss=loss))
         self.calls.append(replace(call, answer=answer))
         self.running[trial] = epoch
         if not answer:
@@ -191,15 +202,25 @@ class Slots:
         path.write_text(f"{trial} {epoch}")
         return True
 
-    def checkpoint(self, trial: str, epoch: int, value: float) -> str | None:
+    def checkpoint(self, trial: str, epoch: int, values: Values) -> str | None:
         """As ``trial/checkpoint.py`` does it."""
-        if not math.isfinite(value) or not OBJECTIVE.better(value, self.best_values[trial]):
+        own = self.values[trial]
+        if not all(map(math.isfinite, values)) or (own is not None and values[0] <= own[0]):
             return None
-        self.best_values[trial] = value
+        self.values[trial] = values
+        if any(wins(others, values) for others in self.tasks[trial].front):
+            return None
         path = self.folder.checkpoints / trial / "model.ckpt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{trial} {epoch}")
         return trial
+
+
+def wins(values: Values, others: Values) -> bool:
+    """Whether others are no news beside these: of one metric, not better; of two, the second a loss, dominated."""
+    if len(values) == 1:
+        return values[0] >= others[0]
+    return values != others and values[0] >= others[0] and values[1] <= others[1]
 
 
 @contextmanager
@@ -209,10 +230,16 @@ def a_folder() -> Iterator[StudyFolder]:
         yield StudyFolder(Path(name) / "s")
 
 
-def run(folder: StudyFolder, seed: int, scheduler: Callable[[], Scheduler], **budget: Any) -> tuple[Slots, Heard]:
+def run(
+    folder: StudyFolder,
+    seed: int,
+    scheduler: Callable[[], Scheduler],
+    objective: Objective = OBJECTIVE,
+    **budget: Any,
+) -> tuple[Slots, Heard]:
     """One driver's time with a study, from where it stands to its end."""
     heard = Heard()
-    with open_study(make_plan(scheduler(), **budget), folder, heard) as conductor:
+    with open_study(make_plan(scheduler(), objective, **budget), folder, heard) as conductor:
         slots = Slots(conductor, folder, heard, seed)
         slots.run()
         conductor.close(interrupted=False)
@@ -258,7 +285,14 @@ def check_winner(folder: StudyFolder, record: StudyRecord) -> None:
         assert kept == []
         assert not folder.best.exists()
         return
-    scores = [record.final_score(trial) for trial in record.trials.values()]
-    assert record.final_score(record.best) == max(score for score in scores if score is not None)
-    assert kept == [record.best.id]
+    valued = [(trial.id, record.values(trial)) for trial in record.trials.values() if record.may_win(trial)]
+    known = [(id, values) for id, values in valued if values is not None]
+    assert record.best.value == max(values[0] for _, values in known)
+    if record.objective.further:
+        front = {id for id, values in known if not any(wins(others, values) for _, others in known)}
+        assert kept == sorted(front) == sorted(trial.id for trial in record.front)
+    else:
+        assert kept == [record.best.id]
+    for trial in record.front:
+        assert (folder.checkpoints / trial.id / "model.ckpt").read_text() == f"{trial.id} {trial.value_epoch}"
     assert (folder.best / "model.ckpt").read_text() == f"{record.best.id} {record.best.value_epoch}"

@@ -71,10 +71,10 @@ def test_nan_reaches_no_target() -> None:
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_a_limit_that_cannot_be_kept_is_refused(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"budget.{key} must be greater than 0") as caught:
-        check_budget(make_settings(**{key: value}).budget)
+        check_budget(make_settings(**{key: value}).budget, OBJECTIVE)
     assert caught.value.fix == f"budget.{key}=1"
 
 
 def test_limits_that_can_be_kept() -> None:
-    check_budget(make_settings().budget)
-    check_budget(make_settings(max_hours=0.01, max_gpu_hours=1, target=-5.0).budget)
+    check_budget(make_settings().budget, OBJECTIVE)
+    check_budget(make_settings(max_hours=0.01, max_gpu_hours=1, target=-5.0).budget, OBJECTIVE)

@@ -52,13 +52,13 @@ def test_what_a_task_says(folder: StudyFolder) -> None:
     conductor = conduct(folder, plan)
     task = conductor.next_task()
     assert task is not None
-    assert (task.id, task.params, task.best_value) == ("0", plan.searcher.suggest(0), None)
+    assert (task.id, task.params, task.front) == ("0", plan.searcher.suggest(0), ())
     conductor.started("0", slot=3)
     conductor.reported("0", report(1, 0.5))
     conductor.ended("0")
     again = conductor.next_task()
     assert again is not None
-    assert (again.id, again.best_value) == ("1", 0.5)
+    assert (again.id, again.front) == ("1", ((0.5,),))
 
 
 def test_an_exhausted_searcher_ends_the_study(folder: StudyFolder) -> None:

@@ -7,21 +7,26 @@ import math
 from hand_study import EPOCHS, Heard, make_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_slots import SCHEDULERS, Slots, a_folder, check_journal, check_winner, run
+from random_slots import SCHEDULERS, STUDIES, Slots, a_folder, check_journal, check_winner, run
 
+from raytune_nn.config.objective import Objective
 from raytune_nn.store.journal import read_journal
 from raytune_nn.study.session import open_study
 
 seeds = st.integers(0, 10**6)
 schedulers = st.sampled_from(sorted(SCHEDULERS))
+studies = st.sampled_from(STUDIES)  # schedulers and objectives
 a_few = settings(max_examples=40, deadline=None)
 
 
 @a_few
-@given(seeds, schedulers, st.integers(1, 12), st.integers(0, 2))
-def test_every_study_comes_to_its_end(seed: int, scheduler: str, num_trials: int, max_retries: int) -> None:
+@given(seeds, studies, st.integers(1, 12), st.integers(0, 2))
+def test_every_study_comes_to_its_end(
+    seed: int, study: tuple[str, Objective], num_trials: int, max_retries: int
+) -> None:
+    scheduler, objective = study
     with a_folder() as folder:
-        slots, _ = run(folder, seed, SCHEDULERS[scheduler], num_trials=num_trials, max_retries=max_retries)
+        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, num_trials=num_trials, max_retries=max_retries)
         record, events = slots.conductor.record, list(read_journal(folder.journal))
         check_journal(events, num_trials, max_retries)
         assert [*record.trials] == [str(number) for number in range(num_trials)]
@@ -34,15 +39,18 @@ def test_every_study_comes_to_its_end(seed: int, scheduler: str, num_trials: int
 
 
 @a_few
-@given(seeds, schedulers, st.lists(st.integers(0, 25), min_size=1, max_size=4), st.booleans())
+@given(seeds, studies, st.lists(st.integers(0, 25), min_size=1, max_size=4), st.booleans())
 def test_a_study_that_is_interrupted_again_and_again_comes_to_its_end(
-    seed: int, scheduler: str, lengths: list[int], by_signal: bool
+    seed: int, study: tuple[str, Objective], lengths: list[int], by_signal: bool
 ) -> None:
+    scheduler, objective = study
     with a_folder() as folder:
         for length in lengths:
             heard = Heard()
             try:
-                with open_study(make_plan(SCHEDULERS[scheduler](), max_retries=1), folder, heard) as conductor:
+                with open_study(
+                    make_plan(SCHEDULERS[scheduler](), objective, max_retries=1), folder, heard
+                ) as conductor:
                     Slots(conductor, folder, heard, seed).run(length)
                     if not by_signal:
                         raise RuntimeError("of ours")
@@ -51,7 +59,7 @@ def test_a_study_that_is_interrupted_again_and_again_comes_to_its_end(
             except RuntimeError:
                 assert not by_signal
             assert folder.status() == "interrupted"
-        slots, _ = run(folder, seed, SCHEDULERS[scheduler], max_retries=1)
+        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, max_retries=1)
         check_journal(list(read_journal(folder.journal)), num_trials=6, max_retries=1)
         record = slots.conductor.record
         assert len(record.trials) == 6

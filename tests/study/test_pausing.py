@@ -40,7 +40,7 @@ class Scripted(Scheduler):
         self.calls.append(("report", trial, step))
         return self.verdict
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         self.calls.append(("end", trial))
 
     def next_to_run(self, new_available: bool) -> Resumption | None:
@@ -98,7 +98,7 @@ def test_a_trial_that_pauses_gives_its_slot_up_and_goes_on(folder: StudyFolder, 
     assert states(conductor) == ["paused"]
     assert start(conductor) == "1", "the scheduler named nobody"
     task = next_task(conductor)
-    assert (task.id, task.epoch, task.saves, task.value, task.best_value) == ("0", 3, 1, 0.5, 0.5)
+    assert (task.id, task.epoch, task.saves, task.values, task.front) == ("0", 3, 1, (0.5,), ())
     assert task.params == conductor.record.trials["0"].params
     conductor.started("0")
     assert (heard[-1]["type"], heard[-1]["epoch"]) == ("started", 3)
@@ -182,7 +182,7 @@ def test_a_trial_goes_on_with_the_state_of_another_and_other_parameters(folder: 
     save(conductor, first, 2, 0.3)
     save(conductor, second, 4, 0.9)
     task = next_task(conductor)
-    assert (task.id, task.params, task.epoch, task.saves, task.value) == (first, params, 4, 2, 0.3)
+    assert (task.id, task.params, task.epoch, task.saves, task.values) == (first, params, 4, 2, (0.3,))
     resumed = {key: heard[-1][key] for key in ("type", "trial", "source", "params", "new")}
     assert resumed == {"type": "resumed", "trial": "0", "source": "1", "params": params, "new": False}
     assert conductor.record.trials["0"].params == params
@@ -202,7 +202,7 @@ def test_a_trial_that_fails_goes_on_from_its_last_state(there: bool, folder: Stu
     if not there:  # somebody made room
         state_path(folder.checkpoints, trial, 1).unlink()
     task = next_task(conductor)
-    assert (task.epoch, task.saves, task.value) == ((3, 1, 0.5) if there else (0, 1, None))
+    assert (task.epoch, task.saves, task.values) == ((3, 1, (0.5,)) if there else (0, 1, None))
     conductor.started(trial)
     assert conductor.record.trials[trial].value == (0.5 if there else None)
     conductor.reported(trial, report(4, 0.6))

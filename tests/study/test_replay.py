@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hand_study import OBJECTIVE, conduct, make_plan, report, start, train
 
+from raytune_nn.config.fidelity import EPOCHS
 from raytune_nn.search.asha import ASHA
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
@@ -35,8 +36,10 @@ class Told(Searcher, Scheduler):
         self.calls.append((trial, step, score))
         return Verdict(Decision.STOP if (trial, step) == ("1", 2) else Decision.CONTINUE, "so")
 
-    def on_end(self, trial: str, params: object = None, score: object = None, state: str = "") -> None:
-        self.calls.append((trial, params, score, state) if params else (trial,))
+    def on_end(  # type: ignore[override]  # Scheduler's has no more than `complete`
+        self, trial: str, params: object = None, score: object = None, state: str = "", complete: bool = False
+    ) -> None:
+        self.calls.append((trial, params, score, state) if state else (trial, params))
 
     def describe(self) -> str:
         return ""
@@ -59,15 +62,15 @@ def test_a_replay_repeats_the_calls_and_gives_the_verdicts_that_were_lost(
 
     events, told = list(read_journal(folder.journal)), Told()
     record = StudyRecord.fold(OBJECTIVE, events)
-    verdicts = replay(events, record, told, told)
+    verdicts = replay(events, record, told, told, EPOCHS)
     assert list(verdicts) == pending
     assert all(verdict == Verdict(Decision.STOP, "so") for verdict in verdicts.values())
     calls = [
         *[("0", 1, 0.5)] * 2,  # a report is told to both
-        *[("0",), ("0", {"n": 0}, None, "diverged")],
+        *[("0", False), ("0", {"n": 0}, None, "diverged")],
         *[("1", 1, 0.5)] * 2,
         *[("1", 2, 0.6)] * 2,
-        *[("1",), ("1", {"n": 1}, 0.6, "stopped")],
+        *[("1", False), ("1", {"n": 1}, 0.6, "stopped")],
     ]
     assert live.calls == calls
     assert told.calls == calls[: {0: 10, 1: 8, 2: 8, 3: 6}[lost]]
@@ -80,5 +83,5 @@ def test_a_replay_fills_the_rungs(tmp_path: Path) -> None:
         first.reported(start(first), report(1, value))
     asha = ASHA(9, promote=False)
     events = list(read_journal(folder.journal))
-    replay(events, StudyRecord.fold(OBJECTIVE, events), make_plan().searcher, asha)
+    replay(events, StudyRecord.fold(OBJECTIVE, events), make_plan().searcher, asha, EPOCHS)
     assert asha.on_report("2", 1, 0.7).reason == "stopped at rung 1: 0.7 < 0.9"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +11,6 @@ from typing import Any
 import pytest
 from command_line import inside
 
-from raytune_nn.cluster.connect import local_cluster
-from raytune_nn.cluster.resources import Capacity
 from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError
 from raytune_nn.modes.preflight import Checked, preflight
@@ -79,21 +75,6 @@ class Ended:
 
     def decided(self) -> list[Event]:
         return [event for event in self.events if event["type"] == "decided"]
-
-
-@pytest.fixture(scope="session")
-def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for modules that slots can import."""
-    return tmp_path_factory.mktemp("users")
-
-
-@pytest.fixture(scope="session")
-def ray_cluster(users: Path) -> Iterator[str]:
-    """A local Ray with two slots, one for all tests; the folder for its files."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)])))
-        with local_cluster(Capacity(cpus=2, gpus=0, slots=2), verbose=1) as scratch:
-            yield scratch
 
 
 @pytest.fixture

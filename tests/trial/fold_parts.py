@@ -91,7 +91,7 @@ def run(
 ) -> Reports:
     """Trains trial 7 of a study in ``folder``; with ``more`` keywords of ``run_trial``."""
     reports = Reports() if reports is None else reports
-    task = TrialTask("7", {}, best_value=best)
+    task = TrialTask("7", {}, front=() if best is None else ((best,),))
     isolation = Isolation(threads=1)
     run_trial(context(config, folder, objective=objective), task, isolation, reports, **more)
     isolation.restore(0)  # the next process starts as this one did

@@ -49,7 +49,7 @@ def epochs() -> Epochs:
 def training(epochs: Epochs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Training]:
     monkeypatch.setattr(fit, "run_trial", epochs)
     study = context(base_config(), tmp_path, waits_at=(3,))
-    training = _Training(study, TrialTask("7", {}, None), isolation=None)  # type: ignore[arg-type]
+    training = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
     training.go_on()
     yield training
     epochs.go.release(3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 from pytorch_lightning import Trainer
 from trial_parts import ACCURACY, Data, Net, quiet
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.objective import Goal, Objective, Values
 from raytune_nn.config.schema import Take
 from raytune_nn.trial.checkpoint import Checkpointer
 
@@ -56,11 +57,11 @@ def trainer() -> Trainer:
 
 
 def checkpointer(folder: Path, best: float | None, objective: Objective = ACCURACY) -> Checkpointer:
-    return Checkpointer(folder / "checkpoints" / "7", CONFIG, objective, best)
+    return Checkpointer(folder / "checkpoints" / "7", CONFIG, objective, () if best is None else ((best,),))
 
 
 def kept(keeper: Checkpointer, trainer: Trainer, values: Sequence[float | None]) -> list[bool]:
-    return [keeper.keep(trainer, value) == "7" for value in values]
+    return [keeper.keep(trainer, None if value is None else (value,)) == "7" for value in values]
 
 
 def load(folder: Path) -> dict[str, Any]:
@@ -94,15 +95,37 @@ def test_where_the_last_report_counts_a_worse_one_is_kept_as_well(tmp_path: Path
     assert kept(keeper, trainer, [0.875, 0.75, 0.25, 0.625]) == [True, True, False, True]
 
 
+TWO = Objective("val_acc", True, Take.best, further=(Goal("val_loss", False),))
+
+
+@pytest.mark.parametrize(
+    ("take", "written"),
+    [(Take.best, [False, True, False, False, True]), (Take.last, [False, True, False, True, True])],
+)
+def test_of_several_metrics_the_trials_value_is_kept_if_no_trial_dominates_it(
+    tmp_path: Path, trainer: Trainer, take: Take, written: list[bool]
+) -> None:
+    """Dominated; not; dominated; not, but the trial's value only if the last report counts; equal to one there."""
+    front: tuple[Values, ...] = ((0.75, 0.5), (0.5, 0.25))
+    keeper = Checkpointer(tmp_path / "7", CONFIG, replace(TWO, take=take), front)
+    reports = [(0.375, 0.5), (0.5, 0.125), (0.625, 0.625), (0.25, 0.0625), (0.75, 0.5)]
+    assert [keeper.keep(trainer, values) == "7" for values in reports] == written
+
+
+def test_a_trial_that_goes_on_keeps_what_beats_its_own_reports_too(tmp_path: Path, trainer: Trainer) -> None:
+    keeper = Checkpointer(tmp_path / "7", CONFIG, ACCURACY, front=((0.25,),), values=(0.5,))
+    assert [keeper.keep(trainer, (value,)) == "7" for value in (0.375, 0.625)] == [False, True]
+
+
 def test_model_and_configuration_lie_side_by_side(tmp_path: Path, trainer: Trainer) -> None:
-    checkpointer(tmp_path, best=None).keep(trainer, 0.5)
+    checkpointer(tmp_path, best=None).keep(trainer, (0.5,))
     folder = tmp_path / "checkpoints" / "7"
     assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "model.ckpt"]
     assert yaml.safe_load((folder / "config.yaml").read_text()) == CONFIG
 
 
 def test_the_model_loads_without_unpickling(tmp_path: Path, trainer: Trainer) -> None:
-    checkpointer(tmp_path, best=None).keep(trainer, 0.5)
+    checkpointer(tmp_path, best=None).keep(trainer, (0.5,))
     loaded, model = load(tmp_path), trainer.lightning_module
     assert all(torch.equal(loaded["state_dict"][name], value) for name, value in model.state_dict().items())
     assert set(loaded["state_dict"]) == set(model.state_dict())
@@ -112,7 +135,7 @@ def test_the_model_loads_without_unpickling(tmp_path: Path, trainer: Trainer) ->
 
 def test_what_only_unpickling_brings_back_is_left_out(tmp_path: Path) -> None:
     trainer = fitted(Hoarder(torch.nn.Linear(1, 1), Colour.RED, rate=0.25))
-    checkpointer(tmp_path, best=None).keep(trainer, 0.5)
+    checkpointer(tmp_path, best=None).keep(trainer, (0.5,))
     loaded = load(tmp_path)
     assert loaded["history"] == [1, 2]
     assert "state_dict" in loaded
@@ -123,7 +146,7 @@ def test_a_model_that_cannot_be_written_leaves_the_earlier_one(
     tmp_path: Path, trainer: Trainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper = checkpointer(tmp_path, best=None)
-    keeper.keep(trainer, 0.5)
+    keeper.keep(trainer, (0.5,))
     before = (tmp_path / "checkpoints" / "7" / "model.ckpt").read_bytes()
 
     def fail(checkpoint: object, path: Path) -> None:
@@ -132,5 +155,5 @@ def test_a_model_that_cannot_be_written_leaves_the_earlier_one(
 
     monkeypatch.setattr(trainer.strategy, "save_checkpoint", fail)
     with pytest.raises(OSError, match="disk full"):
-        keeper.keep(trainer, 0.75)
+        keeper.keep(trainer, (0.75,))
     assert (tmp_path / "checkpoints" / "7" / "model.ckpt").read_bytes() == before

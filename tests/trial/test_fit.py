@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import yaml
 from event_files import Run
 from trial_parts import ACCURACY, Reports, base_config, context
 
+from raytune_nn.config.objective import Goal, Objective
+from raytune_nn.config.schema import Take
 from raytune_nn.trial.fit import quieten, run_trial
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.task import Report, TrialTask
@@ -79,7 +82,7 @@ def run(folder: Path, *, until: int = 10**6, params: dict[str, Any] | None = Non
     """Trains trial 7 of a study in ``folder``."""
     reports = Reports(until)
     study = context(base_config(**changes), folder)
-    run_trial(study, TrialTask("7", params or {}, best_value=None), Isolation(threads=1), reports)
+    run_trial(study, TrialTask("7", params or {}, front=()), Isolation(threads=1), reports)
     return reports
 
 
@@ -147,7 +150,7 @@ def test_an_exception_passes_through_and_closes_the_run(tmp_path: Path) -> None:
 
     study = context(base_config(), tmp_path)
     with pytest.raises(ZeroDivisionError, match="user's code"):
-        run_trial(study, TrialTask("7", {}, None), Isolation(threads=1), send)
+        run_trial(study, TrialTask("7", {}, ()), Isolation(threads=1), send)
     assert Run(tmp_path / "tb" / "7").status() == "failure"
 
 
@@ -178,7 +181,7 @@ def test_every_report_is_in_the_run_before_it_is_answered(tmp_path: Path, monkey
         happened.append(f"{len(Run(tmp_path / 'tb' / '7').scalars('val_acc'))} sent")
         return True
 
-    run_trial(context(base_config(), tmp_path), TrialTask("7", {}, None), Isolation(threads=1), send)
+    run_trial(context(base_config(), tmp_path), TrialTask("7", {}, ()), Isolation(threads=1), send)
     assert happened == ["flushed", "1 sent", "flushed", "2 sent", "flushed", "3 sent"]
 
 
@@ -218,7 +221,7 @@ def train_in_order(folder: Path, trials: Sequence[str]) -> dict[str, list[dict[s
     for trial in trials:
         reports = Reports()
         study = context(base_config(model={"_target_": "leaky_module.Leaky", "width": 1}), folder)
-        run_trial(study, TrialTask(trial, {"model.width": widths[trial]}, None), isolation, reports)
+        run_trial(study, TrialTask(trial, {"model.width": widths[trial]}, ()), isolation, reports)
         metrics[trial] = [report.metrics for report in reports]
     isolation.restore(0)  # the next process starts as this one did
     return metrics
@@ -241,9 +244,29 @@ def test_without_isolation_the_leaky_module_shows(tmp_path: Path, monkeypatch: p
     assert after_another["B"] != alone["B"], "else the test above proves nothing"
 
 
+def test_a_trial_of_several_metrics(tmp_path: Path) -> None:
+    """The run has those of the report that counts, and a model is kept where no trial dominates that."""
+    two = replace(ACCURACY, further=(Goal("epochs", False),))
+    study, reports = context(base_config(model=net(0.25, 0.5, 0.375)), tmp_path, objective=two), Reports()
+    run_trial(study, TrialTask("7", {}, front=((0.25, 0.0),)), Isolation(threads=1), reports)
+    assert [report.checkpoint for report in reports] == [None, "7", None]
+    run = Run(tmp_path / "tb" / "7")
+    assert (run.scalars("final/val_acc"), run.scalars("final/epochs")) == ([(0, 0.5)], [(0, 2.0)])
+
+
+@pytest.mark.parametrize("lost", ["missing", "nan"])
+def test_any_metric_that_is_lost_ends_a_training(tmp_path: Path, lost: str) -> None:
+    model = {"_target_": "trial_parts.Net", "accuracy": [0.25, math.nan, 0.5]}
+    further = Goal("nobody", False) if lost == "missing" else Goal("val_acc", True)
+    two = Objective("epochs", True, Take.best, further=(further,))
+    reports = Reports()
+    run_trial(context(base_config(model=model), tmp_path, objective=two), TrialTask("7", {}, ()), Isolation(1), reports)
+    assert len(reports) == (1 if lost == "missing" else 2)
+
+
 def test_the_objective_decides_about_checkpoints(tmp_path: Path) -> None:
     study = context(base_config(model=net(0.25, 0.5)), tmp_path)
     reports = Reports()
-    run_trial(study, TrialTask("7", {}, best_value=0.375), Isolation(threads=1), reports)
+    run_trial(study, TrialTask("7", {}, front=((0.375,),)), Isolation(threads=1), reports)
     assert [report.checkpoint for report in reports] == [None, "7", None]
     assert study.objective == ACCURACY

@@ -31,10 +31,10 @@ def train(folder: Path, task: TrialTask, pauses: bool, until: int = 9) -> Report
 
 
 def test_folds_that_are_done_are_not_trained_again(tmp_path: Path) -> None:
-    whole = train(tmp_path / "whole", TrialTask("7", {}, None), pauses=False)
-    first = train(tmp_path / "parts", TrialTask("7", {}, None), pauses=True, until=1)
+    whole = train(tmp_path / "whole", TrialTask("7", {}, ()), pauses=False)
+    first = train(tmp_path / "parts", TrialTask("7", {}, ()), pauses=True, until=1)
     last = first[-1].metrics["val_acc"]
-    then = train(tmp_path / "parts", TrialTask("7", {}, None, last, epoch=2, saves=1), pauses=True)
+    then = train(tmp_path / "parts", TrialTask("7", {}, (), (last,), epoch=2, saves=1), pauses=True)
     assert [report.saved for report in (*first, *then)] == [True, True, False], "after the last there is nothing to do"
     seen = [(report.epoch, report.step, report.metrics, report.checkpoint) for report in (*first, *then)]
     assert seen == [(report.epoch, report.step, report.metrics, report.checkpoint) for report in whole]

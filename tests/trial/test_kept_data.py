@@ -66,7 +66,7 @@ def train(config: dict[str, Any], folder: Path, isolation: Isolation | None = No
     told = config["objective"]
     objective = replace(ACCURACY, metric=told["metric"], maximise=told["mode"] == "max", folds=told["folds"])
     reports = Reports()
-    task = TrialTask("0", {}, best_value=None)
+    task = TrialTask("0", {}, front=())
     run_trial(context(config, folder, objective=objective), task, isolation or Isolation(threads=1), reports)
     return [report.metrics for report in reports]
 

@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pytorch_lightning import Trainer
-from trial_parts import ACCURACY, BATCH, ROWS, Data, Net, Reports, TrainData, quiet
+from trial_parts import ACCURACY, BATCH, ROWS, Data, Net, Reports, TrainData, context, quiet
 
-from raytune_nn.config.objective import Objective
+from raytune_nn.config.fidelity import Fidelity
+from raytune_nn.config.objective import Objective, Values
 from raytune_nn.trial.reporter import Reporter
+from raytune_nn.trial.task import StudyContext
 
 EPOCH = ROWS // BATCH  # steps
+
+
+class Counting(Net):
+    """Logs how many rows it has seen, or what it is given."""
+
+    def __init__(self, counts: list[float] | None = None) -> None:
+        super().__init__()
+        self._counts = counts
+
+    def on_train_epoch_end(self) -> None:
+        super().on_train_epoch_end()
+        epoch = self.current_epoch
+        self.log("rows", float(ROWS * (epoch + 1)) if self._counts is None else self._counts[epoch])
 
 
 class NoCheckpoints:
     """Names a folder at every second report."""
 
     def __init__(self) -> None:
-        self.values: list[float | None] = []
+        self.values: list[Values | None] = []
 
-    def keep(self, trainer: Trainer, value: float | None) -> str | None:
-        self.values.append(value)
+    def keep(self, trainer: Trainer, values: Values | None) -> str | None:
+        self.values.append(values)
         return "7" if len(self.values) % 2 == 0 else None
 
 
-def train(reports: Reports, model: Net | None = None, objective: Objective = ACCURACY, **trainer: Any) -> Trainer:
+def train(
+    reports: Reports,
+    model: Net | None = None,
+    objective: Objective = ACCURACY,
+    study: StudyContext | None = None,
+    **trainer: Any,
+) -> Trainer:
     model = model or Net()
     data = Data() if getattr(model, "validation_step", None) else TrainData()
-    reporter = Reporter(reports, objective)
+    reporter = Reporter(reports, objective, study)
     reporter.checkpointer = NoCheckpoints()  # type: ignore[assignment]
     options = quiet(max_epochs=3, callbacks=[reporter], **trainer)
     built = Trainer(**{**options, "enable_checkpointing": True})
@@ -115,3 +138,35 @@ def test_told_to_stop_in_the_middle_of_an_epoch_it_stops_there() -> None:
     trainer = train(reports, val_check_interval=0.5, min_epochs=3)
     assert len(reports) == 1
     assert trainer.global_step == EPOCH // 2
+
+
+ROWS_SEEN = context({}, Path("nowhere"), fidelity=Fidelity("rows"))
+
+
+def test_a_counter_of_the_module_may_be_the_fidelity() -> None:
+    reports = Reports()
+    train(reports, Counting(), study=ROWS_SEEN)
+    assert reports.values("rows") == [ROWS, 2 * ROWS, 3 * ROWS]
+    train(reports, Counting([5, 5, 9]), study=ROWS_SEEN)
+    assert reports.values("rows")[3:] == [5, 5, 9], "it need not rise"
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ([8.0, 8.5], "search.fidelity=rows must be a whole number, but was 8.5 in a report"),
+        ([8.0, math.nan], "search.fidelity=rows must be a whole number, but was nan in a report"),
+        ([8.0, 7.0], "search.fidelity=rows must never fall, but fell from 8 to 7; a counter of the module that is no"),
+    ],
+)
+def test_a_counter_that_is_none_fails_the_trial(given: list[float], why: str) -> None:
+    reports = Reports()
+    with pytest.raises(ValueError, match=re.escape(why)):
+        train(reports, Counting(given), study=ROWS_SEEN)
+    assert reports.values("rows") == [8.0], "what cannot be counted is not reported"
+
+
+def test_without_the_fidelity_the_training_ends() -> None:
+    reports = Reports()
+    train(reports, study=ROWS_SEEN)
+    assert len(reports) == 1, "the study is told, and refused"

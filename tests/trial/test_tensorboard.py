@@ -22,7 +22,7 @@ PARAMS = {
 
 @pytest.fixture
 def logger(tmp_path: Path) -> TrialLogger:
-    return TrialLogger(tmp_path / "tb" / "7", "7", PARAMS, "val_acc")
+    return TrialLogger(tmp_path / "tb" / "7", "7", PARAMS, ["val_acc"])
 
 
 def read(logger: TrialLogger) -> Run:
@@ -61,7 +61,7 @@ def test_what_is_flushed_can_be_read_before_the_end(logger: TrialLogger) -> None
 
 def test_a_modules_own_hyperparameters_are_not_logged(logger: TrialLogger) -> None:
     logger.log_hyperparams({"secret": 1, "width": 64})
-    logger.close(0.5, failed=False)
+    logger.close((0.5,), failed=False)
     run = read(logger)
     assert set(run.hparams()) == set(PARAMS)
     assert run.tags == ["final/val_acc"]
@@ -76,11 +76,19 @@ def test_the_writer_is_there_for_modules(logger: TrialLogger) -> None:
 @pytest.mark.parametrize(("failed", "status"), [(False, "success"), (True, "failure")])
 def test_the_end_has_the_final_value_and_the_true_status(logger: TrialLogger, failed: bool, status: str) -> None:
     logger.log_metrics({"val_acc": 0.25}, step=4)
-    logger.close(0.75, failed)
+    logger.close((0.75,), failed)
     run = read(logger)
     assert run.scalars("final/val_acc") == [(0, 0.75)]
     assert run.status() == status
     assert run.last_tag() == metadata.SESSION_END_INFO_TAG
+
+
+def test_each_of_several_metrics_has_its_final_value(tmp_path: Path) -> None:
+    logger = TrialLogger(tmp_path / "tb" / "0", "0", PARAMS, ["val_acc", "val_loss"])
+    logger.close((0.75, 0.25), failed=False)
+    run = read(logger)
+    assert run.metrics() == ["final/val_acc", "final/val_loss"]
+    assert (run.scalars("final/val_acc"), run.scalars("final/val_loss")) == ([(0, 0.75)], [(0, 0.25)])
 
 
 def test_a_trial_without_a_value_has_no_final_one(logger: TrialLogger) -> None:
@@ -91,13 +99,13 @@ def test_a_trial_without_a_value_has_no_final_one(logger: TrialLogger) -> None:
 
 
 def test_a_study_without_a_space_has_a_run_too(tmp_path: Path) -> None:
-    logger = TrialLogger(tmp_path / "tb" / "0", "0", {}, "val_acc")
-    logger.close(0.5, failed=False)
+    logger = TrialLogger(tmp_path / "tb" / "0", "0", {}, ["val_acc"])
+    logger.close((0.5,), failed=False)
     assert read(logger).scalars("final/val_acc") == [(0, 0.5)]
 
 
 def test_nothing_is_written_after_the_end(logger: TrialLogger) -> None:
-    logger.close(0.5, failed=False)
+    logger.close((0.5,), failed=False)
     logger.log_metrics({"val_acc": 0.25}, step=4)
     logger.flush()
     run = read(logger)

@@ -40,7 +40,7 @@ def tune(folder: Path, config: dict[str, Any], metric: str = "val_error") -> Rep
     reports = Reports()
     study = context(config, folder, objective=Objective(metric, maximise=False, take=Take.best))
     isolation = prepare(config, {}, TargetCheck([config], [], [config]))
-    run_trial(study, TrialTask("0", {}, None), isolation, reports)
+    run_trial(study, TrialTask("0", {}, ()), isolation, reports)
     return reports
 
 

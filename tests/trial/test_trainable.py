@@ -53,7 +53,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     def start(script: Script, waits_at: tuple[int, ...] | None) -> _Training:
         monkeypatch.setattr(fit, "run_trial", script)
         study = context(base_config(), tmp_path, waits_at=waits_at)
-        thread = _Training(study, TrialTask("7", {}, None), isolation=None)  # type: ignore[arg-type]
+        thread = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
         threads.append(thread)
         thread.go_on()
         return thread
@@ -198,11 +198,11 @@ def test_a_training_begins_when_it_is_asked_for_reports(tmp_path: Path, monkeypa
     monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.append(task))
     actor = TrialActor.__new__(TrialActor)
     actor._study, actor._isolation = context(base_config(), tmp_path), None  # type: ignore[assignment]
-    actor._take({"task": TrialTask("7", {}, None)})
-    assert actor.reset_config({"task": TrialTask("8", {}, None)}), "to stop what never began takes no time"
+    actor._take({"task": TrialTask("7", {}, ())})
+    assert actor.reset_config({"task": TrialTask("8", {}, ())}), "to stop what never began takes no time"
     assert begun == []
     assert actor.step() == {"reports": [], "ended": True, "error": ""}
-    assert begun == [TrialTask("8", {}, None)]
+    assert begun == [TrialTask("8", {}, ())]
     actor.cleanup()
 
 
@@ -240,4 +240,4 @@ def test_a_process_whose_training_goes_on_is_given_up(monkeypatch: pytest.Monkey
     actor = TrialActor.__new__(TrialActor)
     actor._training = Unstoppable()  # type: ignore[assignment]
     with pytest.raises(TimeoutError, match=r"trial-7 was told to stop and goes on after 0\.5 s"):
-        actor.reset_config({"task": TrialTask("8", {}, None)})
+        actor.reset_config({"task": TrialTask("8", {}, ())})

@@ -34,7 +34,7 @@ class Pieces:
         self.folder, self.pause_after = folder, pause_after
         self.study = context(config, folder, waits_at=tuple(range(1, EPOCHS)), pauses=bool(pause_after))
         self.isolation = Isolation(threads=1)
-        self.task = TrialTask("7", {"trainer.max_epochs": EPOCHS}, None)
+        self.task = TrialTask("7", {"trainer.max_epochs": EPOCHS}, ())
 
     def run(self) -> Pieces:
         while True:
@@ -45,7 +45,7 @@ class Pieces:
             if not last.saved or last.epoch not in self.pause_after:
                 return self
             saves = sum(report.saved for report in self.reports)
-            self.task = TrialTask("7", self.task.params, None, last.metrics["val_acc"], last.epoch, saves)
+            self.task = TrialTask("7", self.task.params, (), (last.metrics["val_acc"],), last.epoch, saves)
 
     def answer(self, report: Report) -> bool:
         self.reports.append(report)
@@ -134,11 +134,11 @@ def test_a_piece_that_died_after_its_state_leaves_no_trace(tmp_path: Path) -> No
             raise ZeroDivisionError
         return True
 
-    for task in (parts.task, TrialTask("7", parts.task.params, None, 0.1, epoch=3, saves=3)):
+    for task in (parts.task, TrialTask("7", parts.task.params, (), (0.1,), epoch=3, saves=3)):
         with pytest.raises(ZeroDivisionError):
             run_trial(parts.study, task, parts.isolation, dies)
     reports = Reports()
-    task = TrialTask("7", parts.task.params, None, 0.1, epoch=3, saves=3)
+    task = TrialTask("7", parts.task.params, (), (0.1,), epoch=3, saves=3)
     run_trial(parts.study, task, parts.isolation, reports)
     assert [report.metrics for report in reports] == [report.metrics for report in whole.reports[3:]]
     _same_run(tmp_path, ended=True)
@@ -186,9 +186,9 @@ class TestChangedParameters:
             config = digits(model={"_target_": "trial_parts.Watched"}, data={"_target_": "trial_parts.Data"}, **changes)
             pieces = Pieces(folder, (2,), config)
             steps = {"trainer.max_epochs": EPOCHS}
-            task = TrialTask("7", {**first, **steps}, None)
+            task = TrialTask("7", {**first, **steps}, ())
             run_trial(pieces.study, task, pieces.isolation, pieces.answer)
-            task = TrialTask("7", {**then, **steps}, None, 0.5, epoch=2, saves=2)
+            task = TrialTask("7", {**then, **steps}, (), (0.5,), epoch=2, saves=2)
             pieces.pause_after = (99,)
             del rates[2:], decays[2:]  # the epoch that was about to begin
             run_trial(pieces.study, task, pieces.isolation, pieces.answer)

@@ -37,7 +37,7 @@ class RayASHA(NoScheduler):
         action = self.scheduler.on_trial_result(NO_CONTROLLER, _stub(trial), self.last[trial])
         return STOP if action == TrialScheduler.STOP else GO_ON
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         self.scheduler.on_trial_complete(NO_CONTROLLER, _stub(trial), self.last.pop(trial, {}))
 
 
@@ -59,7 +59,7 @@ class OptunaHalving(NoScheduler):
         self.scores[trial] = score
         return STOP if self.trials[trial].should_prune() else GO_ON
 
-    def on_end(self, trial: str) -> None:
+    def on_end(self, trial: str, complete: bool) -> None:
         score = self.scores.get(trial)
         if score is None:
             self.study.tell(self.trials[trial], state=TrialState.FAIL)

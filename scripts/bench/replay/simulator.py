@@ -67,7 +67,7 @@ class Simulation:
         curve = self.table.curves[configuration]
         step = self.trained[trial] = self.trained.get(trial, 0) + 1
         if step > len(curve.scores):
-            self.scheduler.on_end(trial)
+            self.scheduler.on_end(trial, complete=False)
             self.proposals.learn(trial, configuration, None, "diverged")
             return False
         score = curve.scores[step - 1]
@@ -75,11 +75,12 @@ class Simulation:
         self.proposals.on_report(trial, step, score)
         if step == len(curve.scores) and not curve.diverged:
             self.succeeded = configuration in self.best
-            self.scheduler.on_end(trial)
+            # In a study all trainings have one length: a shorter run of a table is no end that a scheduler waits for.
+            self.scheduler.on_end(trial, complete=step == self.table.max_epochs)
             self.proposals.learn(trial, configuration, score, "complete")
             return False
         if verdict.decision is Decision.STOP:
-            self.scheduler.on_end(trial)
+            self.scheduler.on_end(trial, complete=False)
             self.proposals.learn(trial, configuration, score, "stopped")
         elif verdict.decision is Decision.PAUSE:
             self.proposals.on_pause(trial, configuration)

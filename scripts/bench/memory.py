@@ -1,0 +1,113 @@
+"""Memory of trials that run at once over one large data set: it is on the machine once.
+
+    .venv/bin/python scripts/bench/memory.py [--gigabytes 1] [--slots 1,8]
+
+Writes random images of 28x28 bytes as IDX files to a temporary folder and searches over them with so many slots. While
+all slots train, each one's memory is read from the kernel: what it has alone, and its share of what processes have in
+common (a page of a file that eight of them map counts an eighth in each). Prints Markdown: MB, all slots together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+PARTS = {"Pss_Anon": "their own", "Pss_File": "files, data and libraries", "Pss_Shmem": "Ray's store"}
+Memory = dict[str, float]  # MB
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--gigabytes", type=float, default=1.0)
+    parser.add_argument("--slots", default="1,8")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        write_images(Path(folder), int(options.gigabytes * 1e9) // 784)
+        print(f"{options.gigabytes:g} GB of images\n")
+        print(f"| slots that train | {' | '.join(PARTS.values())} | together, MB |\n|{'---|' * (len(PARTS) + 2)}")
+        for slots in map(int, options.slots.split(",")):
+            memory = measure(folder, slots)
+            cells = [f"{memory[part]:.0f}" for part in PARTS]
+            print(f"| {slots} | {' | '.join(cells)} | {sum(memory.values()):.0f} |", flush=True)
+
+
+def write_images(folder: Path, rows: int) -> None:
+    """Pairs of images and labels."""
+    rng = np.random.default_rng(0)
+    with (folder / "images-idx3-ubyte").open("wb") as file:
+        file.write(b"\0\0\x08\x03" + np.array([rows, 28, 28], ">u4").tobytes())
+        for begin in range(0, rows, 10_000):
+            file.write(rng.integers(0, 256, (min(10_000, rows - begin), 784), dtype=np.uint8).tobytes())
+    with (folder / "labels-idx1-ubyte").open("wb") as file:
+        file.write(b"\0\0\x08\x01" + np.array([rows], ">u4").tobytes())
+        file.write(rng.integers(0, 10, rows, dtype=np.uint8).tobytes())
+
+
+def measure(folder: str, slots: int) -> Memory:
+    """The largest sum over the slots while a study runs."""
+    command = [
+        *(sys.executable, "-m", "raytune_nn", "+search=random", "data=idx", f"cluster.cpus={slots}"),
+        *(f"data.images={folder}/images-idx3-ubyte", f"data.labels={folder}/labels-idx1-ubyte"),
+        *("data.test_images=null", "data.test_labels=null", "~search_space.data", "data.batch_size=256"),
+        *(f"budget.num_trials={slots}", "budget.max_epochs=2", f"study.storage={folder}", f"study.name=of_{slots}"),
+        *("+trainer.limit_train_batches=3000", "+trainer.limit_val_batches=20"),
+    ]
+    environment = {**os.environ, "RAYTUNE_NN_CACHE": f"{folder}/cache", "PYTHONWARNINGS": "ignore"}
+    largest: Memory = dict.fromkeys(PARTS, 0.0)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            now = dict.fromkeys(PARTS, 0.0)
+            for slot in training(process.pid):
+                for part, amount in proportional(slot).items():
+                    now[part] += amount
+            largest = max(largest, now, key=lambda memory: sum(memory.values()))
+            time.sleep(0.5)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} ended with {process.returncode}")
+    return largest
+
+
+def training(driver: int) -> list[int]:
+    """The slots of a driver: what it, or what it started, has started, and Ray calls a trial."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+    return [pid for pid in parents if _descends(pid, driver, parents) and _name(pid).startswith("ray::")]
+
+
+def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
+    while pid in parents and pid != ancestor:
+        pid = parents[pid]
+    return pid == ancestor
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def proportional(pid: int) -> Memory:
+    """A process's share of the memory that it uses."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return {}
+    words = [line.split() for line in lines]
+    return {line[0][:-1]: int(line[1]) / 1e3 for line in words if line[0][:-1] in PARTS}
+
+
+if __name__ == "__main__":
+    main()
