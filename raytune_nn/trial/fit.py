@@ -56,14 +56,15 @@ def run_trial(
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, objective, Reporter(send, objective), logger, draft, front)
+        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, front)
 
     failed = True
     try:
         if study.objective.folds is None:
             reporter = Reporter(tracker, study.objective, study)
             state = TrainingState(checkpoints, task, logger, reporter) if study.pauses else None
-            _train(config, study.objective, reporter, logger, checkpoints / task.id, task.front, task.values, state)
+            kept = checkpoints / task.id
+            _train(config, isolation, study.objective, reporter, logger, kept, task.front, task.values, state)
         else:
             states = FoldStates(checkpoints, study, task, logger)
             run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped)
@@ -74,6 +75,7 @@ def run_trial(
 
 def _train(
     config: dict[str, Any],
+    isolation: Isolation,
     objective: Objective,
     reporter: Reporter,
     logger: TrialLogger,
@@ -90,6 +92,7 @@ def _train(
         logger=logger,
         callbacks=[reporter],
         first=[] if state is None else [state],
+        build_data=isolation.data.build,
         enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none
         enable_progress_bar=False,
         enable_model_summary=verbose > 1,

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from raytune_nn.trial.instantiate import setting
+from raytune_nn.trial.kept_data import KeptData
 
 _MAPPINGS_AND_SETS = (dict, set, Counter, OrderedDict, defaultdict)
 _SEQUENCES = (list, deque)
@@ -64,10 +65,14 @@ class Isolation:
     Args:
         threads: CPU threads that a trial may use, unless it says otherwise.
 
+    Attributes:
+        data: Builds the trials' data modules; what it keeps for the next trial is no trial's to change.
+
     Take it once the user's modules are imported: their globals are part of it.
     """
 
     def __init__(self, threads: int) -> None:
+        self.data = KeptData()
         torch.set_num_threads(threads)
         self._settings = [(write, read()) for read, write in _SETTINGS]
         self._environment = dict(os.environ)
