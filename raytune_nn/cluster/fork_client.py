@@ -5,6 +5,7 @@ Run by its path, and without any import of this package, since it is there befor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -27,10 +28,11 @@ def main(arguments: list[str]) -> None:
         _as_ray_would(arguments)
     worker = [text for text in arguments if not text.startswith((CONTEXT, LANGUAGE))]
     try:
-        process = _ask(worker, {**os.environ, **variables})
+        pid = _ask(worker, {**os.environ, **variables})
     except (OSError, ValueError):  # the server is gone, or ended before it answered
         _as_ray_would(arguments)
-    select.select([process], [], [])
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        select.select([os.pidfd_open(pid)], [], [])
 
 
 def _ask(worker: list[str], environment: dict[str, str]) -> int:
@@ -40,7 +42,7 @@ def _ask(worker: list[str], environment: dict[str, str]) -> int:
         message = json.dumps(request).encode() + b"\n"
         sent = socket.send_fds(connection, [message], [0, 1, 2])
         connection.sendall(message[sent:])
-        return os.pidfd_open(int(connection.makefile().readline()))
+        return int(connection.makefile().readline())
 
 
 def _as_ray_would(arguments: list[str]) -> NoReturn:

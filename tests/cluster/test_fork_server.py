@@ -105,6 +105,21 @@ def test_a_worker_that_ends_ends_as_a_script_would(tmp_path: Path, line: str, st
     assert ("ValueError: so it is" in done.stderr) is bool(status)
 
 
+@pytest.mark.usefixtures("server")
+def test_a_worker_that_ended_at_once_is_not_started_again(
+    worker: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def too_late(pid: int) -> int:
+        until(lambda: gone(pid))
+        return pidfd_open(pid)
+
+    pidfd_open = os.pidfd_open
+    monkeypatch.setattr(os, "pidfd_open", too_late)
+    monkeypatch.setattr(fork_client, "_as_ray_would", lambda arguments: pytest.fail("once more"))
+    fork_client.main(command(worker)[2:])
+    assert capfd.readouterr().out.count("pid") == 1
+
+
 def test_without_a_server_the_worker_starts_as_ray_starts_it(
     worker: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
