@@ -52,10 +52,10 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ray_cluster(users: Path) -> Iterator[str]:
-    """A local Ray with two slots, one for all tests; the folder for its files."""
+    """A local Ray with two slots and a GPU that is not there, one for all tests; the folder for its files."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [*sys.path, str(users)])))
-        with local_cluster(Capacity(cpus=2, gpus=0, slots=2), 1, SLOT_MODULES) as scratch:
+        with local_cluster(Capacity(cpus=2, gpus=1, slots=2), 1, SLOT_MODULES) as scratch:
             yield scratch
 
 

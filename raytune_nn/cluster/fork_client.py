@@ -5,6 +5,7 @@ Run by its path, and without any import of this package, since it is there befor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -20,25 +21,28 @@ def main(arguments: list[str]) -> None:
     context: dict[str, Any] = next(
         (json.loads(text.removeprefix(CONTEXT)) for text in arguments if text.startswith(CONTEXT)), {}
     )
-    special = (context.get("command_prefix"), context.get("override_worker_entrypoint"), context.get("env_vars"))
-    if any(special) or context.get("py_executable", sys.executable) != sys.executable:
+    special = (context.get("command_prefix"), context.get("override_worker_entrypoint"))
+    variables: dict[str, str] = context.get("env_vars", {})
+    references = any("$" in value for value in variables.values())  # Ray knows what they refer to
+    if any(special) or references or context.get("py_executable", sys.executable) != sys.executable:
         _as_ray_would(arguments)
     worker = [text for text in arguments if not text.startswith((CONTEXT, LANGUAGE))]
     try:
-        process = _ask(worker)
+        pid = _ask(worker, {**os.environ, **variables})
     except (OSError, ValueError):  # the server is gone, or ended before it answered
         _as_ray_would(arguments)
-    select.select([process], [], [])
+    with contextlib.suppress(ProcessLookupError):  # it has ended
+        select.select([os.pidfd_open(pid)], [], [])
 
 
-def _ask(worker: list[str]) -> int:
-    request = {"arguments": worker, "environment": dict(os.environ), "folder": os.getcwd()}
+def _ask(worker: list[str], environment: dict[str, str]) -> int:
+    request = {"arguments": worker, "environment": environment, "folder": os.getcwd()}
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(os.environ["RAYTUNE_NN_FORK_SERVER"])
         message = json.dumps(request).encode() + b"\n"
         sent = socket.send_fds(connection, [message], [0, 1, 2])
         connection.sendall(message[sent:])
-        return os.pidfd_open(int(connection.makefile().readline()))
+        return int(connection.makefile().readline())
 
 
 def _as_ray_would(arguments: list[str]) -> NoReturn:

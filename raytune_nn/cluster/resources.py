@@ -46,7 +46,8 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
     _check_fits("gpus", resources.gpus, gpus)
     slots = _times(cpus, resources.cpus)
     if resources.gpus:
-        slots = min(slots, _times(gpus, resources.gpus))
+        whole = resources.gpus >= 1  # no part of a trial is on a second GPU
+        slots = min(slots, _times(gpus, resources.gpus) if whole else int(gpus) * _times(1, resources.gpus))
     if resources.memory is not None:
         memory = total_memory()
         if not 0 < resources.memory <= memory:
@@ -57,6 +58,11 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
             )
         slots = min(slots, _times(memory, resources.memory))
     return Capacity(cpus, gpus, slots)
+
+
+def trials_on_one_gpu(capacity: Capacity, resources: ResourcesConfig) -> int:
+    """How many trials share a GPU at most."""
+    return min(capacity.slots, _times(1, resources.gpus)) if 0 < resources.gpus < 1 else 1
 
 
 def _check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:

@@ -76,7 +76,7 @@ class ResourcesConfig:
     """What one worker of a trial occupies."""
 
     cpus: float = MISSING  # cores; threads follow them
-    gpus: float = MISSING  # a fraction packs several trials on one GPU
+    gpus: float = MISSING  # a fraction: several trials share one GPU, and this is a trial's part of its memory
     memory: float | None = MISSING  # GiB; null: not accounted for
     workers: int = MISSING  # workers a trial
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from raytune_nn.cluster.headroom import check_headroom
+from raytune_nn.cluster.resources import Capacity, trials_on_one_gpu
 from raytune_nn.config.compose import Composed
 from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import Objective
@@ -23,6 +25,8 @@ def plan(composed: Composed) -> None:
         ConfigError: The first rule that is broken.
     """
     checked = preflight(composed)
+    if checked.plan.settings.search is not None:
+        check_headroom(checked.capacity, checked.plan.settings.resources)
     size = checked.targets.run_apart()
     print(describe(checked, size))
 
@@ -38,7 +42,7 @@ def describe(checked: Checked, size: Size | None = None) -> str:
         ("epochs", _epochs(settings.budget.max_epochs, study.objective.folds, study.num_trials)),
         ("rungs", _rungs(rungs, study.fidelity) if rungs else "none"),
         ("scheduler", study.scheduler.describe()),
-        ("slots", f"{_count(capacity.slots, 'trial')} at once, each {_amounts(settings.resources)}"),
+        ("slots", _slots(capacity, settings.resources)),
     ]
     if size is not None:
         rows.append(("disk", _disk(peak(study, capacity.slots, size))))
@@ -79,6 +83,12 @@ def _disk(disk: Disk) -> str:
 def _megabytes(count: int) -> str:
     tenths = math.ceil(count / 1e5)
     return f"{tenths / 10:.1f} MB" if tenths < 100 else f"{math.ceil(tenths / 10):,} MB"
+
+
+def _slots(capacity: Capacity, resources: ResourcesConfig) -> str:
+    shared = trials_on_one_gpu(capacity, resources)
+    each = f"{_count(capacity.slots, 'trial')} at once, each {_amounts(resources)}"
+    return f"{each}; {shared} share a GPU" if shared > 1 else each
 
 
 def _amounts(resources: ResourcesConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from raytune_nn.cluster.connect import local_cluster
+from raytune_nn.cluster.headroom import check_headroom
 from raytune_nn.config.compose import Composed
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
@@ -12,7 +13,8 @@ from raytune_nn.study.interrupt import interruptible, terminable
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
 
-SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data")
+# What a slot needs but Ray, which cannot be forked once it is imported; the last three are what Ray Tune needs most of.
+SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
 
 
 @terminable()
@@ -27,6 +29,7 @@ def search(composed: Composed) -> None:
     if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
         show_ending(plan, folder, record)
         return
+    check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials) as view:
         conductor = _run(checked, view)
     show_ending(plan, folder, conductor.record, conductor.fault)

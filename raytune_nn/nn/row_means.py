@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from pytorch_lightning import LightningModule
@@ -83,14 +82,6 @@ class RowMeans(LightningModule):
         """The module's answer to one batch, which may be ``x`` alone."""
         answer: Tensor = self(inputs(batch))
         return answer
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Lightning notes the running hook here some fifty times a batch. Torch would search parameters,
-        # buffers and modules for the name each time, which is a tenth of an epoch of small batches.
-        if name == "_current_fx_name":
-            object.__setattr__(self, name, value)
-        else:
-            super().__setattr__(name, value)
 
     def _log_evaluation(self, stage: str) -> None:
         metrics = self.epoch_metrics(self._over_workers(self._eval_sums))

@@ -73,6 +73,8 @@ class LiveView:
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)
+            if event.get("alone") and self._settings.verbose:
+                self._print(f"trial {trial.id}: {trial.reason}")
         if event.get("unsaved") and not self._told_unsaved and self._settings.verbose:
             self._told_unsaved = True
             self._print(f"no safety copies (checkpoints.every_minutes) of trial {event['trial']}: {event['unsaved']}")

@@ -23,6 +23,9 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     count = f"{len(record.trials)} trial{'s' if len(record.trials) != 1 else ''}"
     took = f"{record.epochs} epochs, {record.wall_seconds:.1f} s"
     lines.append(f"\n{count} ({states}), {took}{f'; ended since {record.reason}' if record.reason else ''}")
+    alone = [trial.id for trial in record.trials.values() if trial.alone]
+    if alone:
+        lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
     if folder.best.is_dir():
         which = f" of trial {best.id}, the best by {record.objective.metric}," if record.objective.further else ""
         lines.append(f"model{which} in {_short(folder.best)}")
@@ -113,11 +116,15 @@ def failures(record: StudyRecord) -> str:
             causes[trial.reason].append(trial)
     lines = ["\nwhat went wrong"]
     for cause, trials in sorted(causes.items(), key=lambda item: -len(item[1])):
-        ids = ", ".join(trial.id for trial in trials[:5]) + (", …" if len(trials) > 5 else "")
         several = "s" if len(trials) > 1 else ""
-        lines.append(f"  {len(trials)} time{several}: {cause}  (trial{several} {ids})")
+        lines.append(f"  {len(trials)} time{several}: {cause}  ({_listed([trial.id for trial in trials])})")
         lines += [f"    {line}" for line in trials[0].error.strip().splitlines()[-12:]]
     return "\n".join(lines)
+
+
+def _listed(trials: list[str]) -> str:
+    ids = ", ".join(trials[:5]) + (", …" if len(trials) > 5 else "")
+    return f"trial{'s' if len(trials) > 1 else ''} {ids}"
 
 
 def format_results(trial: TrialRecord, record: StudyRecord, digits: int = 6) -> list[str]:

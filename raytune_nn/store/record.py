@@ -46,7 +46,8 @@ class TrialRecord:
     saves: int = 0  # states of its training that were written; the last is `saved`
     saved: Saved | None = None
     retries: int = 0
-    reason: str = ""  # why it paused, was stopped or failed; of a failure the traceback's last line
+    alone: bool = False  # it ran out of memory on a GPU that it shared, and has one to itself since then
+    reason: str = ""  # why it paused, waits for a GPU, was stopped or failed; of a failure the traceback's last line
     error: str = ""  # traceback of a failure
     _earlier_seconds: float = 0.0  # of attempts before this one
 
@@ -83,6 +84,7 @@ class StudyRecord:
         self.counts: Counter[str] = Counter()  # trials by state
         self.epochs = 0  # trained, all trials
         self.busy_seconds = 0.0  # sum of the trials' seconds
+        self.alone_seconds = 0.0  # of them with a GPU that others would have shared
         self._session_started = 0.0
         self._earlier_wall = 0.0
         self.kept = BestTrials(objective, keep_best)
@@ -175,6 +177,7 @@ class StudyRecord:
         trial.folds += self.objective.folds is not None
         seconds = trial._earlier_seconds + event["seconds"]
         self.busy_seconds += seconds - trial.seconds
+        self.alone_seconds += seconds - trial.seconds if trial.alone else 0.0
         trial.seconds = seconds
         values = self.objective.values(metrics)
         if values is not None and self.objective.replaces(values, self.values(trial)):
@@ -205,8 +208,9 @@ class StudyRecord:
 
     def _retried(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
-        trial.retries += 1
-        trial.error = event["error"]
+        alone = event.get("alone", False)
+        trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone)
+        trial.reason, trial.error = event.get("reason", ""), event["error"]
         self._move(trial, "waiting")
 
     def _ended(self, event: Event) -> None:

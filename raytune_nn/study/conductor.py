@@ -23,6 +23,9 @@ from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
 
+ALONE_NEXT = "out of memory on a shared GPU: again with one to itself"
+ALONE_AND_FAILED = "out of memory with a GPU to itself: a smaller data.batch_size or model would fit"
+
 
 class Conductor:
     """The study's one decision maker.
@@ -106,12 +109,21 @@ class Conductor:
             return False
         return self._decide(state, reached, values[0])
 
-    def ended(self, trial: str, error: str = "") -> None:
-        """The trial's training is over: it came to its end, was stopped, or failed with this traceback."""
+    def ended(self, trial: str, error: str = "", out_of_memory: bool = False) -> None:
+        """The trial's training is over: it came to its end, was stopped, or failed with this traceback.
+
+        Args:
+            out_of_memory: Whether it failed for the memory of a GPU, where trials share them.
+        """
         state = self.record.trials[trial]
         if state.ended or state.state == "paused" or self.ending:
             return  # ``close`` says what becomes of trials that the study's end cut off
-        if error and state.retries < self._max_retries:
+        if out_of_memory and not state.alone:  # not its own fault, so it costs no retry
+            self._write("retried", trial=trial, error=error, reason=ALONE_NEXT, alone=True)
+            self._dispatcher.retry(trial)
+        elif out_of_memory:
+            self._end(state, "failed", ALONE_AND_FAILED, error=error)
+        elif error and state.retries < self._max_retries:
             self._write("retried", trial=trial, error=error)
             self._dispatcher.retry(trial)
         elif error:

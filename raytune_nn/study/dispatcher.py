@@ -33,17 +33,24 @@ class Dispatcher:
     ) -> None:
         self._record, self._states, self._searcher, self._scheduler = record, states, searcher, scheduler
         self._num_trials, self._write = num_trials, write
-        self._waiting = deque(trial.id for trial in record.trials.values() if trial.state == "waiting")
+        self._waiting, self._alone = deque[str](), deque[str]()
+        for trial in record.trials.values():
+            if trial.state == "waiting":
+                self._queue(trial)
         self._exhausted = False  # the searcher has nothing more to suggest
         self._stuck = False  # nothing runs, and no paused trial is to go on
         self._tasks: dict[str, TrialTask] = {}  # by trial: what is handed out and not over
         self._pieces = 0
 
     def next(self) -> TrialTask | None:
-        """The next piece of work; None where there is none at present."""
-        trial = self._waiting_trial() or self._resume()
+        """The next piece of work; None where there is none at present.
+
+        Last come trials that need a GPU to themselves: one is free where no other trial is left on it.
+        """
+        trial = self._first_of(self._waiting) or self._resume()
         if trial is None and self._new_available:
             trial = self._suggest() or self._resume()
+        trial = trial or self._first_of(self._alone)
         if trial is None:
             self._stuck = self._handed_out == 0
             return None
@@ -72,7 +79,7 @@ class Dispatcher:
     def retry(self, trial: str) -> None:
         """It failed, and the trial waits for another one."""
         self.end(trial)
-        self._waiting.append(trial)
+        self._queue(self._record.trials[trial])
 
     @property
     def _new_available(self) -> bool:
@@ -85,16 +92,20 @@ class Dispatcher:
     def _task(self, trial: TrialRecord) -> TrialTask:
         """From the trial's last state, if there is one."""
         self._pieces += 1
-        task = TrialTask(trial.id, trial.params, self._record.kept.bar, saves=trial.saves, piece=self._pieces)
+        front, saves = self._record.kept.bar, trial.saves
+        task = TrialTask(trial.id, trial.params, front, saves=saves, piece=self._pieces, alone=trial.alone)
         if trial.saved is None or not self._states.has(trial):
             return task
         values = self._record.objective.values(trial.saved.metrics)
         return replace(task, values=values, epoch=trial.saved.epochs)
 
-    def _waiting_trial(self) -> TrialRecord | None:
+    def _queue(self, trial: TrialRecord) -> None:
+        (self._alone if trial.alone else self._waiting).append(trial.id)
+
+    def _first_of(self, queue: deque[str]) -> TrialRecord | None:
         """The next trial that lost its slot, by a failure or the end of its driver."""
-        while self._waiting:
-            trial = self._record.trials[self._waiting.popleft()]
+        while queue:
+            trial = self._record.trials[queue.popleft()]
             if trial.state == "waiting":
                 return trial
         return None

@@ -72,7 +72,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
     """Creates or reopens a study and yields its conductor, with searcher and scheduler where the journal left them.
 
     The caller runs the trials and calls ``Conductor.close``; leaving this block writes the results. Left by an
-    exception, the study counts as interrupted; by a ConfigError, a new one never was.
+    exception, the study counts as interrupted; by a ConfigError before it trained anything, a new one never was.
 
     Args:
         listener: Told each event; the first is ``opened``, with the number of ``torn`` lines dropped from the journal.
@@ -114,7 +114,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             journal.close()
     finally:
         lease.release()
-        if refused and folder.path in made:
+        if refused and folder.path in made and record.epochs == 0:
             folder.remove(made)
 
 

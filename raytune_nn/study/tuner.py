@@ -49,9 +49,9 @@ def run_study(
     """
     trainable = tune.with_parameters(TrialActor, study=context, check=check)
     feed = _Feed(conductor)
-    verdicts = _Verdicts(conductor, feed)
+    verdicts = _Verdicts(conductor, feed, shares_gpu=0 < resources.gpus < 1)
     tuner = Tuner(
-        tune.with_resources(trainable, _placement(resources)),
+        tune.with_resources(trainable, lambda config: _placement(resources, config["task"])),
         tune_config=TuneConfig(
             num_samples=-1,  # until the conductor says that it is finished
             search_alg=feed,
@@ -73,8 +73,9 @@ def run_study(
         raise verdicts.refusal
 
 
-def _placement(resources: ResourcesConfig) -> PlacementGroupFactory:
-    bundle = {"CPU": resources.cpus, "GPU": resources.gpus}
+def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFactory:
+    """What Ray keeps free for a piece of work; actors are reused among those that ask for the same."""
+    bundle = {"CPU": resources.cpus, "GPU": 1.0 if task.alone else resources.gpus}
     if resources.memory is not None:
         bundle["memory"] = resources.memory * 2**30
     return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
@@ -125,9 +126,9 @@ class _Feed(_OfDriver, Searcher):
 class _Verdicts(_OfDriver, TrialScheduler):
     """Answers Tune's results with the conductor's decisions."""
 
-    def __init__(self, conductor: Conductor, feed: _Feed) -> None:
+    def __init__(self, conductor: Conductor, feed: _Feed, shares_gpu: bool) -> None:
         super().__init__(conductor)
-        self._feed = feed
+        self._feed, self._shares_gpu = feed, shares_gpu
         self._any_began = False
         self.refusal: ConfigError | None = None  # why nothing can be trained
 
@@ -143,7 +144,7 @@ class _Verdicts(_OfDriver, TrialScheduler):
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
         if result["ended"]:
-            self._conductor.ended(id, result["error"])
+            self._conductor.ended(id, result["error"], self._shares_gpu and "out_of_memory" in result)
             return TrialScheduler.STOP
         return TrialScheduler.CONTINUE
 

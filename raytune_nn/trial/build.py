@@ -35,6 +35,7 @@ def build_trial(
     callbacks: Sequence[Callback] = (),
     begins: Callable[[str], None] = lambda part: None,
     first: Sequence[Callback] = (),
+    build_data: Callable[[Any], LightningDataModule] = instantiate,
     **trainer_extras: Any,
 ) -> Built:
     """Builds data, model and trainer, in this order: the model may ask the data for its sizes.
@@ -44,6 +45,7 @@ def build_trial(
         callbacks: Ours, which run after the configured ones.
         begins: Told the configuration's part that is built next.
         first: Ours, which run before the configured ones.
+        build_data: Makes a data module of its part of the configuration.
         trainer_extras: Keywords of the Trainer that are not the user's to set (logger, …).
 
     Raises:
@@ -51,7 +53,7 @@ def build_trial(
         Exception: Whatever is raised by what the configuration names.
     """
     begins("data")
-    data, resolved = _resolve(config)
+    data, resolved = _resolve(config, build_data)
     begins("model")
     model = instantiate(resolved["model"])
     if resolved["init"].get("_target_") is not None:
@@ -68,7 +70,9 @@ def build_trial(
     return Built(model, data, trainer, resolved)
 
 
-def _resolve(config: Mapping[str, Any]) -> tuple[LightningDataModule, dict[str, Any]]:
+def _resolve(
+    config: Mapping[str, Any], build_data: Callable[[Any], LightningDataModule]
+) -> tuple[LightningDataModule, dict[str, Any]]:
     """Builds the data, then resolves all interpolations; ``${from_data:x}`` is the data module's attribute x."""
     tree = OmegaConf.create(dict(config))
     data: Any = None
@@ -85,7 +89,7 @@ def _resolve(config: Mapping[str, Any]) -> tuple[LightningDataModule, dict[str, 
     OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
     OmegaConf.register_new_resolver(EPOCHS, epochs, replace=True)
     try:
-        data = instantiate(OmegaConf.to_container(tree["data"], resolve=True))
+        data = build_data(OmegaConf.to_container(tree["data"], resolve=True))
         resolved = OmegaConf.to_container(tree, resolve=True)
     except InterpolationResolutionError:
         if failures:  # OmegaConf wraps what the data raise in an error of its own

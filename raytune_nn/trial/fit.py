@@ -14,7 +14,7 @@ from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
-from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
@@ -43,8 +43,8 @@ def run_trial(
     """
     lighten()
     config = merge_params(study.config, study.branches, task.params)
-    seed = int(setting(config, "seed"))
-    isolation.restore(seed)
+    seed, threads = int(setting(config, "seed")), trial_threads(config)
+    isolation.restore(seed, threads)
     folder = Path(study.folder)
     run = folder / "tb" / task.id
     metrics = [goal.metric for goal in study.objective.goals]
@@ -53,10 +53,10 @@ def run_trial(
     checkpoints = folder / "checkpoints"
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
-        isolation.restore(seed)
+        isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, objective, Reporter(send, objective), logger, draft, front)
+        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, front)
 
     failed = True
     try:
@@ -64,7 +64,8 @@ def run_trial(
             reporter = Reporter(tracker, study.objective, study)
             saves = study.pauses or study.copy_seconds is not None or task.epoch > 0
             state = TrainingState(checkpoints, task, logger, reporter) if saves else None
-            _train(config, study.objective, reporter, logger, checkpoints / task.id, task.front, task.values, state)
+            kept = checkpoints / task.id
+            _train(config, isolation, study.objective, reporter, logger, kept, task.front, task.values, state)
         else:
             states = FoldStates(checkpoints, study, task, logger)
             run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped)
@@ -75,6 +76,7 @@ def run_trial(
 
 def _train(
     config: dict[str, Any],
+    isolation: Isolation,
     objective: Objective,
     reporter: Reporter,
     logger: TrialLogger,
@@ -91,6 +93,7 @@ def _train(
         logger=logger,
         callbacks=[reporter],
         first=[] if state is None else [state],
+        build_data=isolation.data.build,
         enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none
         enable_progress_bar=False,
         enable_model_summary=verbose > 1,

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from raytune_nn.trial.instantiate import setting
+from raytune_nn.trial.kept_data import KeptData
 
 _MAPPINGS_AND_SETS = (dict, set, Counter, OrderedDict, defaultdict)
 _SEQUENCES = (list, deque)
@@ -52,7 +53,7 @@ def trial_threads(config: Mapping[str, Any]) -> int:
     """Threads of a trial's own process: its CPUs, less those that its loaders' processes occupy; at least one.
 
     Args:
-        config: The study's configuration, interpolations unresolved.
+        config: The study's configuration or a trial's, interpolations unresolved.
     """
     workers = setting(config, "data.num_workers") if "num_workers" in config["data"] else 0
     return max(1, int(float(setting(config, "resources.cpus"))) - int(workers or 0))
@@ -62,12 +63,16 @@ class Isolation:
     """The state of this process before its first trial; ``restore`` brings it back.
 
     Args:
-        threads: CPU threads that a trial may use.
+        threads: CPU threads that a trial may use, unless it says otherwise.
+
+    Attributes:
+        data: Builds the trials' data modules; what it keeps for the next trial is no trial's to change.
 
     Take it once the user's modules are imported: their globals are part of it.
     """
 
     def __init__(self, threads: int) -> None:
+        self.data = KeptData()
         torch.set_num_threads(threads)
         self._settings = [(write, read()) for read, write in _SETTINGS]
         self._environment = dict(os.environ)
@@ -77,14 +82,17 @@ class Isolation:
         gc.collect()
         gc.freeze()  # what the libraries brought stays, so that collecting between trials takes no time
 
-    def restore(self, seed: int) -> None:
+    def restore(self, seed: int, threads: int | None = None) -> None:
         """Puts everything back and seeds all generators.
 
         Args:
             seed: The trial's seed, for python, numpy and torch.
+            threads: CPU threads of this trial; None: as many as of any.
         """
         for write, value in self._settings:
             write(value)
+        if threads is not None:
+            torch.set_num_threads(threads)
         if os.environ != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)

@@ -236,12 +236,11 @@ def _answer() -> None:
     request = json.load(sys.stdin)
     answers = os.dup(1)
     os.dup2(2, 1)  # the user's modules may print on import, and their threads later
-    answer: dict[str, Any] = {"refusal": None, "size": None}
     try:
         size = TargetCheck(**request).run()
-        answer["size"] = None if size is None else vars(size)
+        answer: dict[str, Any] = {"refusal": None, "size": None if size is None else vars(size)}
     except RaytuneError as error:
-        answer["refusal"] = as_plain(error)
+        answer = {"refusal": as_plain(error), "size": None}
     with os.fdopen(answers, "w") as file:
         json.dump(answer, file)
 

@@ -43,6 +43,7 @@ class TrialTask:
     epoch: int = 0  # of the state that it begins with; 0: from the beginning
     saves: int = 0  # states of this trial so far, whether it begins with the last or not
     piece: int = 0  # tells the pieces of a trial apart
+    alone: bool = False  # whether it has a GPU to itself, where other trials share one
 
 
 @dataclass(frozen=True)

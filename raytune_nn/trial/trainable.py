@@ -35,10 +35,14 @@ class TrialActor(tune.Trainable):
 
         The trial begins with the first ``step``: Tune gives its trial to another actor where one becomes free earlier.
         """
+        from raytune_nn.trial.gpu import limit_memory
+        from raytune_nn.trial.instantiate import setting
         from raytune_nn.trial.rehearsal import prepare
 
         self._study = study
+        task: TrialTask = config["task"]
         try:
+            limit_memory(1.0 if task.alone else float(setting(study.config, "resources.gpus")))
             self._isolation = prepare(study.config, study.branches, check, study.folder)
         except RaytuneError as error:
             self._refusal = as_plain(error)
@@ -48,6 +52,7 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
 
+        With ``out_of_memory``, the error was that a GPU's memory was too small.
         With ``refused``, the arguments of an error, no configuration of this study can be trained.
         """
         if self._refusal is not None:
@@ -86,16 +91,17 @@ class _Training(threading.Thread):
         self._unanswered = False  # whether the training waits for an answer to what was collected
         # Of a state in another unit it is not known; at worst the first report waits without need.
         self._reached = task.epoch if study.fidelity.is_epochs else 0
-        self._error = ""
+        self._error, self._out_of_memory = "", False
 
     def run(self) -> None:
         """Trains; whatever the user's code raises becomes the trial's error, and the actor lives on."""
         from raytune_nn.trial.fit import run_trial
+        from raytune_nn.trial.gpu import is_out_of_memory
 
         try:
             run_trial(self._study, self._task, self._isolation, self._send, self._beat)
-        except BaseException:
-            self._error = traceback.format_exc()
+        except BaseException as error:
+            self._error, self._out_of_memory = traceback.format_exc(), is_out_of_memory(error)
         self._reports.put(None)
 
     def go_on(self) -> None:
@@ -124,7 +130,8 @@ class _Training(threading.Thread):
                 item = self._reports.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
-        return {"reports": reports, "ended": True, "error": self._error}
+        short = {"out_of_memory": True} if self._out_of_memory else {}
+        return {"reports": reports, "ended": True, "error": self._error, **short}
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""

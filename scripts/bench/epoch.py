@@ -1,52 +1,31 @@
-"""An epoch of the embedded digits through our loaders and through torch's, interleaved, on one thread.
+"""An epoch of the digits on one thread: in Lightning as it is, in a trial, and with the built-in module and loaders.
 
     .venv/bin/python scripts/bench/epoch.py [--epochs 10] [--repeats 7]
 
-Module, Trainer and batches of 64 shuffled rows are the same. Ours validates on all validation rows at once;
-``DataLoader(TensorDataset)`` does so once in batches of 64, as one usually writes it, and once in one batch like ours.
-Prints a Markdown table of milliseconds an epoch, its validation included, and of ratios of ours to each of the others,
-pair by pair: median (min to max).
+Network, batches of 64 shuffled rows and learning rate are the same: the peers' module with its
+``DataLoader(TensorDataset)`` (``peers/by_hand.py``) twice, then ours. Each training runs in a process of its own, one
+after another. Prints a Markdown table of milliseconds an epoch, its validation included, and of ratios to the first,
+run by run: median (min to max).
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import subprocess
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from pathlib import Path
 
-import torch
-from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
 from timings import timings_table
-from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
 
-from raytune_nn.data import DigitsDataModule
-from raytune_nn.nn import MLP, Classification
-
-BATCH_SIZE = 64
-Loader = Iterable[tuple[Tensor, ...]]
-
-
-class Module(Classification):
-    """The default network and optimizer of conf/model/mlp.yaml and conf/optimizer/adamw.yaml."""
-
-    def __init__(self) -> None:
-        super().__init__(MLP(64, 10, norm="layer"), num_classes=10)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(self.parameters(), lr=3e-3, fused=True)
-
-
-class Clock(Callback):
-    """Seconds from the first epoch's start to the last one's end."""
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.start = time.perf_counter()
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.seconds = time.perf_counter() - self.start
+PEERS = Path(__file__).resolve().parent / "peers"
+VARIANTS = {
+    "plain": "a module by hand, Lightning as it is",
+    "trial": "the same module and loaders, in a trial",
+    "built in": "built-in module and loaders, in a trial",
+}
 
 
 def main() -> None:
@@ -54,59 +33,74 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--variant", choices=VARIANTS, help="trains this one here and prints its milliseconds")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore")
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    data = DigitsDataModule(image=True, batch_size=BATCH_SIZE)
-    data.setup("fit")
-    makers = loaders(data)
-    for make in makers.values():
-        measure(make, 1)  # what only the first training pays
+    if options.variant:
+        print(train(options.variant, options.epochs))
+        return
     times: dict[str, list[float]] = {}
     for _ in range(options.repeats):
-        for name, make in makers.items():
-            times.setdefault(name, []).append(measure(make, options.epochs))
+        for variant, name in VARIANTS.items():
+            command = [sys.executable, __file__, "--variant", variant, "--epochs", str(options.epochs)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            times.setdefault(name, []).append(float(done.stdout))
     title = f"{options.repeats} trainings each of {options.epochs} epochs of the digits, one thread"
-    print(timings_table(title, ("loaders", "ms an epoch", "ours / this"), times, lambda ours, this: ours / this))
+    print(timings_table(title, ("training", "ms an epoch", "ratio"), times, lambda plain, this: this / plain))
 
 
-def loaders(data: DigitsDataModule) -> dict[str, Callable[[], tuple[Loader, Loader]]]:
-    """What is compared, each as a maker of the loaders of training and validation rows; ours comes first."""
-    train, val = (rows(loader) for loader in (data.train_dataloader(), data.val_dataloader()))
+def train(variant: str, epochs: int) -> float:
+    """Milliseconds an epoch, after a first training that pays what comes once."""
+    sys.path.insert(0, str(PEERS))
+    import torch
+    from by_hand import HandData, HandModule
+    from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 
-    def torchs(val_batch_size: int) -> tuple[Loader, Loader]:
-        return DataLoader(train, BATCH_SIZE, shuffle=True), DataLoader(val, val_batch_size)
+    from raytune_nn.data import DigitsDataModule
+    from raytune_nn.nn import MLP, Classification
+    from raytune_nn.trial.lean_loop import lighten
 
-    return {
-        "data=digits": lambda: (data.train_dataloader(), data.val_dataloader()),
-        "DataLoader(TensorDataset)": lambda: torchs(BATCH_SIZE),
-        "DataLoader(TensorDataset), validation in one batch": lambda: torchs(len(val)),
-    }
+    class BuiltIn(Classification):
+        """With the default optimizer of conf/optimizer/adamw.yaml."""
 
+        def __init__(self) -> None:
+            super().__init__(MLP(64, 10, width=128, depth=2), num_classes=10)
 
-def rows(loader: Loader) -> TensorDataset:
-    """All rows that a loader yields."""
-    return TensorDataset(*(torch.cat(part) for part in zip(*loader, strict=True)))
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.AdamW(self.parameters(), lr=1e-3, fused=True)
 
+    class Clock(Callback):
+        """Seconds from the first epoch's start to the last one's end."""
 
-def measure(make: Callable[[], tuple[Loader, Loader]], epochs: int) -> float:
-    """Milliseconds an epoch of one training from the same initial weights."""
-    seed_everything(0, verbose=False)
+        seconds = 0.0
+
+        def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.start = time.perf_counter()
+
+        def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            self.seconds = time.perf_counter() - self.start
+
+    torch.set_num_threads(1)
+    warnings.filterwarnings("ignore")
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    if variant != "plain":
+        lighten()
     clock = Clock()
-    trainer = Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        num_sanity_val_steps=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[clock],
-    )
-    train, val = make()
-    trainer.fit(Module(), train_dataloaders=train, val_dataloaders=val)
+    for length in (1, epochs):
+        seed_everything(0, verbose=False)
+        module: LightningModule = BuiltIn() if variant == "built in" else HandModule()
+        data: LightningDataModule = HandData()
+        if variant == "built in":
+            data = DigitsDataModule(batch_size=64, val_fraction=0.2, test_fraction=0.05)
+        Trainer(
+            max_epochs=length,
+            accelerator="cpu",
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            callbacks=[clock],
+        ).fit(module, datamodule=data)
     return 1000 * clock.seconds / epochs
 
 

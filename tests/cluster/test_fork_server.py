@@ -105,6 +105,21 @@ def test_a_worker_that_ends_ends_as_a_script_would(tmp_path: Path, line: str, st
     assert ("ValueError: so it is" in done.stderr) is bool(status)
 
 
+@pytest.mark.usefixtures("server")
+def test_a_worker_that_ended_at_once_is_not_started_again(
+    worker: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def too_late(pid: int) -> int:
+        until(lambda: gone(pid))
+        return pidfd_open(pid)
+
+    pidfd_open = os.pidfd_open
+    monkeypatch.setattr(os, "pidfd_open", too_late)
+    monkeypatch.setattr(fork_client, "_as_ray_would", lambda arguments: pytest.fail("once more"))
+    fork_client.main(command(worker)[2:])
+    assert capfd.readouterr().out.count("pid") == 1
+
+
 def test_without_a_server_the_worker_starts_as_ray_starts_it(
     worker: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -119,9 +134,18 @@ def test_a_server_that_cannot_import_is_one_that_is_not_there(worker: Path, tmp_
 
 
 @pytest.mark.usefixtures("server")
-def test_a_worker_that_wants_more_than_a_fork_starts_as_ray_starts_it(worker: Path) -> None:
-    said = run(worker, context=json.dumps({"env_vars": {"OF_US": "2"}}))
-    assert (said["imported"], said["variable"]) == (False, "2")
+def test_variables_that_ray_sets_are_set(worker: Path) -> None:
+    said = run(worker, context=json.dumps({"env_vars": {"OF_US": "2"}, "command_prefix": []}))
+    assert (said["imported"], said["variable"]) == (True, "2")
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("wish", [{"env_vars": {"OF_US": "${HOME}"}}, {"command_prefix": ["OF_US=1"]}])
+def test_a_worker_that_wants_more_than_a_fork_starts_as_ray_starts_it(
+    worker: Path, wish: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/root")
+    assert not run(worker, context=json.dumps(wish))["imported"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

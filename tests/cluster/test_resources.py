@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from raytune_nn.cluster import resources as module
-from raytune_nn.cluster.resources import Capacity, found_gpus, plan_capacity, total_memory, usable_cpus
+from raytune_nn.cluster.resources import (
+    Capacity,
+    found_gpus,
+    plan_capacity,
+    total_memory,
+    trials_on_one_gpu,
+    usable_cpus,
+)
 from raytune_nn.config.schema import ClusterConfig, ResourcesConfig
 from raytune_nn.errors import ConfigError
 
@@ -40,11 +47,20 @@ def refused(there: ClusterConfig, wanted: ResourcesConfig) -> ConfigError:
         (worker(gpus=2), 2),
         (worker(gpus=0.25), 8),  # the cores end before the GPUs
         (worker(cpus=0.25, gpus=0.25), 16),
-        (worker(gpus=0.3, cpus=0.1), 13),
+        (worker(gpus=0.3, cpus=0.1), 12),  # three a GPU
+        (worker(gpus=0.6), 4),
     ],
 )
 def test_slots_are_the_least_of_what_each_resource_allows(wanted: ResourcesConfig, slots: int) -> None:
     assert plan_capacity(cluster(), wanted) == Capacity(8, 4, slots)
+
+
+@pytest.mark.parametrize(
+    ("share", "slots", "trials"),
+    [(0.25, 8, 4), (0.25, 3, 3), (0.1, 99, 10), (0.3, 8, 3), (0.6, 8, 1), (0, 8, 1), (1, 8, 1), (2, 8, 1)],
+)
+def test_trials_share_a_gpu_where_each_wants_a_part(share: float, slots: int, trials: int) -> None:
+    assert trials_on_one_gpu(Capacity(8, 4, slots), worker(gpus=share)) == trials
 
 
 def test_a_fraction_that_is_not_exact_in_binary_fits_as_often_as_it_should() -> None:

@@ -27,6 +27,7 @@ def test_its_keys_are_there() -> None:
     typed = [word for code in re.findall("`([^`\n]+)`", PAGE) for word in shlex.split(code)]
     values = {word.partition("=")[0]: word for word in typed if re.match(r"[+\w]+\.[\w.]+=.", word)}
     assert len(values) > 15
-    for key, option in {"model.loss": "model=mlp_regression", "search.scheduler.study": "+search=pbt_replay"}.items():
+    others = {"model.loss": "model=mlp_regression", "search.scheduler.study": "+search=pbt_replay"}
+    for key, option in {**others, "search.scheduler.grace_period": "+search=asha"}.items():
         compose(option, values.pop(key))
     compose("+search=pbt", "callbacks=[freeze,early_stopping]", "lr_scheduler=plateau", *values.values())

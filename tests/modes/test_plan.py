@@ -53,12 +53,33 @@ def test_the_disk_that_a_study_needs() -> None:
     assert plain.startswith("at most about ")
     assert ": 6 models of 0.7 MB, and 0.1 MB of reports" in plain, "3 hidden layers of 256: the largest searched"
     assert "training states" not in plain
-    assert ", 7 training states of " in planned("+search=asha", *few)["disk"], (
-        "each may pause, and each slot writes one"
-    )
+    assert ", 7 training states of " in planned("+search=asha", *few)["disk"], "all may pause, and 2 write"
     assert ", 4 training states of " in planned("+search=random", *few[:3])["disk"]
     assert ": 8 models" in planned("+search=random", *few, "checkpoints.keep_best=4")["disk"]
     assert ": 3 models" in planned("cluster.cpus=2")["disk"]
+
+
+@pytest.mark.usefixtures("here")
+def test_trials_that_share_a_gpu() -> None:
+    there = ("+search=random", "cluster.cpus=8", "cluster.gpus=2")
+    assert planned(*there, "resources.gpus=0.25")["slots"] == (
+        "8 trials at once, each 1 CPU and 0.25 GPUs; 4 share a GPU"
+    )
+    assert planned(*there, "resources.gpus=0.6")["slots"] == "2 trials at once, each 1 CPU and 0.6 GPUs"
+
+
+@pytest.mark.parametrize("mode", ["plan", "run"])
+def test_a_gpu_without_room_is_refused_before_anything_starts(
+    here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    tool = tmp_path_factory.mktemp("bin") / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 0, 10240, 14336\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tool.parent))
+    ran = run(f"mode={mode}", "+search=random", "cluster.cpus=2", "cluster.gpus=1", "resources.gpus=0.25")
+    assert (ran.code, ran.rule) == (2, "the free memory of a GPU must hold the trials that share it")
+    assert ran.found.startswith("10.0 of 24.0 GiB are free on GPU 0")
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.usefixtures("here")
@@ -117,6 +138,8 @@ def test_an_existing_study_is_pointed_out(here: Path) -> None:
         ("~trainer.max_epochs", "trainer.max_epochs must be budget.max_epochs"),
         (f"seed={2**63}", "seed must fit into 64 bits"),
         ("study.name=", "study.name must be a plain folder name"),
+        ("checkpoints.keep_best=0", "checkpoints.keep_best must be at least 1: the winner's model always stays"),
+        ("checkpoints.every_minutes=0", "checkpoints.every_minutes must be positive, or null for no safety copies"),
     ],
 )
 def test_a_plan_is_checked_to_the_end(here: Path, override: str, rule: str) -> None:

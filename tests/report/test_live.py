@@ -67,6 +67,20 @@ def test_without_a_terminal_there_are_plain_lines(clock: Clock) -> None:
     assert lines == ["starting", "    4.0 s  1/4 trials  best val_acc = 0.5 (trial 0)"]
 
 
+def test_that_there_are_no_safety_copies_is_said_once(clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        view.heard(told.open(), told.record)
+        for trial in ("0", "1"):
+            told.tell("suggested", trial=trial, params={})
+            view.heard(told.tell("started", trial=trial), told.record)
+            event = told.tell("reported", trial=trial, epoch=1, seconds=1.0, metrics={"val_acc": 0.5}, unsaved="why")
+            view.heard(event, told.record)
+
+    said = "no safety copies (checkpoints.every_minutes) of trial 0: why"
+    assert watch(script).splitlines() == ["starting", said]
+    assert said not in watch(script, verbose=0)
+
+
 def test_a_line_for_each_new_best_and_one_now_and_then(clock: Clock) -> None:
     def script(told: Told, view: LiveView) -> None:
         view.heard(told.open(), told.record)
@@ -246,6 +260,20 @@ def test_lines_that_the_journal_lost_are_said(torn: int, said: str, terminal: in
 
     assert said in watch(script, terminal=terminal)
     assert said not in watch(script, terminal=terminal, verbose=0)
+
+
+@pytest.mark.parametrize("terminal", [0, 1])
+def test_a_trial_that_needs_a_gpu_to_itself_is_told_of(terminal: int, clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        hear(told, view, end=None)
+        view.heard(told.tell("retried", trial="0", error="E", reason="out of memory", alone=True), told.record)
+        hear(told, view, end=None)
+        view.heard(told.tell("retried", trial="1", error="E"), told.record)
+
+    text = watch(script, terminal=terminal)
+    assert text.count("trial 0: out of memory") == 1
+    assert "trial 1" not in text
+    assert "out of memory" not in watch(script, terminal=terminal, verbose=0)
 
 
 def test_a_whole_journal_is_not_worth_a_word(clock: Clock) -> None:

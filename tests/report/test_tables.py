@@ -50,6 +50,16 @@ def test_one_trial_is_no_plural(told: Told, folder: StudyFolder) -> None:
     assert "\n1 trial (1 complete), 1 epochs, 4.0 s" in winner(told.record, folder) + "\n"
 
 
+def test_trials_that_needed_a_gpu_to_themselves_are_named(told: Told, folder: StudyFolder) -> None:
+    for trial in range(7):
+        told.add(0.5, end=None)
+        if trial in (0, 6):
+            told.tell("retried", trial=str(trial), error="E", reason="R", alone=True)
+    line = "out of memory on a shared GPU, so tried again with one to themselves: trials 0, 6"
+    told.tell("ended", trial="0", state="complete")
+    assert winner(told.record, folder).splitlines()[-1] == line
+
+
 def test_nobody_won(told: Told, folder: StudyFolder) -> None:
     assert winner(told.record, folder) == "no trial has a value"
     told.add(0.5, end="diverged")

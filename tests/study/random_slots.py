@@ -79,6 +79,9 @@ SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
 STUDIES = [*((name, OBJECTIVE) for name in sorted(SCHEDULERS)), ("none", TWO)]
 
 
+FAILED, OUT = "Traceback\nValueError: so it is", "Traceback\ntorch.OutOfMemoryError: CUDA out of memory"
+
+
 @dataclass(frozen=True)
 class Life:
     """What becomes of one attempt at a trial that nobody stops."""
@@ -86,21 +89,25 @@ class Life:
     values: list[float]  # by epoch
     losses: list[float]
     fails_after: int | None  # epochs, where it does
+    error: str = ""
 
     @classmethod
-    def of(cls, seed: int, trial: str, attempt: int) -> Life:
-        """A few diverge, a few fail, half of these at the first attempt only."""
+    def of(cls, seed: int, trial: str, attempt: int, alone: bool) -> Life:
+        """A few diverge, a few fail, half of these at the first attempt only, a few for memory, half of these alone."""
         rng = random.Random(f"{seed}/{trial}")
         values = [round(rng.random(), 1) for _ in range(EPOCHS)]
         fate = rng.random()
         if fate < 0.15:
             values[rng.randrange(EPOCHS)] = rng.choice([math.nan, math.inf, -math.inf])
-        fails = fate > 0.7 and (attempt == 0 or rng.random() < 0.5)
-        fails_after = rng.randrange(EPOCHS) if fails else None
         losses = [round(rng.random(), 1) for _ in range(EPOCHS)]
         if rng.random() < 0.1:
             losses[rng.randrange(EPOCHS)] = math.nan
-        return cls(values, losses, fails_after)
+        again = rng.random() < 0.5
+        if fate > 0.7 and (attempt == 0 or again):
+            return cls(values, losses, rng.randrange(EPOCHS), FAILED)
+        if 0.5 < fate < 0.65 and (not alone or again):
+            return cls(values, losses, rng.randrange(EPOCHS), OUT)
+        return cls(values, losses, None)
 
 
 @dataclass(frozen=True)
@@ -121,13 +128,22 @@ class Slots:
     """Runs trials as Tune would, in a random order, and keeps the calls.
 
     Checkpoints are real folders: their ``model.ckpt`` says which trial and epoch wrote it.
+
+    Args:
+        crowded: Whether they share GPUs, so that trials can run out of memory there.
     """
 
     def __init__(
-        self, conductor: Conductor, folder: StudyFolder, heard: Heard, seed: int, copies: bool = False
+        self,
+        conductor: Conductor,
+        folder: StudyFolder,
+        heard: Heard,
+        seed: int,
+        crowded: bool = False,
+        copies: bool = False,
     ) -> None:
         self.conductor, self.folder, self.heard = conductor, folder, heard
-        self.seed, self.slots, self.rng = seed, 3, random.Random(seed)
+        self.seed, self.slots, self.crowded, self.rng = seed, 3, crowded, random.Random(seed)
         self.copies = copies and not conductor._scheduler.copies  # for safety
         self.running: dict[str, int] = {}  # id -> epochs reported
         self.saves: dict[str, int] = {}
@@ -169,9 +185,10 @@ class Slots:
     def advance(self, trial: str) -> None:
         """The next thing that happens in this trial."""
         epoch = self.running[trial]
-        life = Life.of(self.seed, trial, self.conductor.record.trials[trial].retries)
-        if epoch == life.fails_after:
-            self.end(trial, "Traceback\nValueError: so it is")
+        record = self.conductor.record.trials[trial]
+        life = Life.of(self.seed, trial, record.retries, record.alone)
+        if epoch == life.fails_after and (self.crowded or life.error != OUT):
+            self.end(trial, life.error)
         elif epoch == EPOCHS:
             self.end(trial)
         else:
@@ -179,7 +196,7 @@ class Slots:
 
     def end(self, trial: str, error: str = "") -> None:
         self.calls.append(Call("ended", trial, len(self.heard), error=error))
-        self.conductor.ended(trial, error)
+        self.conductor.ended(trial, error, out_of_memory=error == OUT)
         del self.running[trial]
 
     def report(self, trial: str, epoch: int, value: float, loss: float = 1.0) -> bool:
@@ -239,12 +256,13 @@ def run(
     seed: int,
     scheduler: Callable[[], Scheduler],
     objective: Objective = OBJECTIVE,
+    crowded: bool = False,
     **budget: Any,
 ) -> tuple[Slots, Heard]:
     """One driver's time with a study, from where it stands to its end."""
     heard = Heard()
     with open_study(make_plan(scheduler(), objective, **budget), folder, heard) as conductor:
-        slots = Slots(conductor, folder, heard, seed, "every_minutes" in budget)
+        slots = Slots(conductor, folder, heard, seed, crowded, "every_minutes" in budget)
         slots.run()
         conductor.close(interrupted=False)
     return slots, heard
@@ -253,7 +271,7 @@ def run(
 def check_journal(events: list[Event], num_trials: int, max_retries: int) -> None:
     """The rules that every journal keeps, whatever was killed when."""
     states: dict[str, str] = {}
-    retries: Counter[str] = Counter()
+    retries, alone = Counter[str](), Counter[str]()
     for event in events:
         trial, kind = event.get("trial", ""), event["type"]
         if kind == "opened":
@@ -269,7 +287,7 @@ def check_journal(events: list[Event], num_trials: int, max_retries: int) -> Non
         elif kind == "retried":
             assert states[trial] == "running"
             states[trial] = "waiting"
-            retries[trial] += 1
+            (alone if event.get("alone") else retries)[trial] += 1
         elif kind == "decided" and event["decision"] == "pause":
             assert states[trial] in ("running", "waiting"), "or its driver died before this"
             states[trial] = "paused"
@@ -281,6 +299,7 @@ def check_journal(events: list[Event], num_trials: int, max_retries: int) -> Non
             states[trial] = event["state"]
     assert len(states) <= num_trials
     assert max(retries.values(), default=0) <= max_retries
+    assert max(alone.values(), default=0) <= 1
 
 
 def check_winner(folder: StudyFolder, record: StudyRecord, keep_best: int = 1) -> None:

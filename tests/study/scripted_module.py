@@ -20,6 +20,7 @@ class Scripted(LightningModule):
     Args:
         value: Also names the trial in the notes.
         does: ``train``; ``raise``, ``exit`` or ``die`` (the process), ``…_once`` in the first attempt only;
+            ``crowd``: run out of memory, unless it has a GPU to itself; ``outgrow``: there as well;
             ``diverge``; ``unwell``: diverge, and die after the training; ``silent``: log something else; ``slow``: a
             second an epoch.
         notes: Folder for ``<value>``, a line an attempt with the process's id.
@@ -43,6 +44,8 @@ class Scripted(LightningModule):
                 raise SystemExit(3)
             if does == "die":
                 os.kill(os.getpid(), 9)
+            if does == "outgrow" or (does == "crowd" and _gpus() < 1):
+                raise torch.OutOfMemoryError("CUDA out of memory, by the script")
         if does == "slow":
             time.sleep(1)
         loss: Tensor = self.weight.square().sum()
@@ -62,6 +65,14 @@ class Scripted(LightningModule):
 
     def _score(self) -> float:
         return self.value + (self.current_epoch + 1) / 1000
+
+
+def _gpus() -> float:
+    """What Ray has given to this process."""
+    import ray
+
+    given: dict[str, float] = ray.get_runtime_context().get_assigned_resources()  # type: ignore[no-untyped-call]
+    return given["GPU"]
 
 
 class OneBatch(LightningDataModule):

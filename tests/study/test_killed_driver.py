@@ -92,6 +92,7 @@ def outcome(trial: TrialRecord) -> tuple[object, ...]:
         trial.epochs,
         trial.reason,
         trial.retries,
+        trial.alone,
     )
 
 
@@ -110,7 +111,7 @@ def test_the_rest_of_the_calls_gets_the_answers_it_got(
         before = [call for call in slots.calls if call.before < cut]
         heard = Heard()
         with open_study(make_plan(SCHEDULERS[scheduler](), objective, **wanted), second, heard) as conductor:
-            again = Again(Slots(conductor, second, heard, seed, bool(checkpoints)))
+            again = Again(Slots(conductor, second, heard, seed, copies=bool(checkpoints)))
             again.catch_up(before)
             for call in slots.calls[len(before) :]:
                 again.make(call)

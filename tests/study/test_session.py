@@ -89,6 +89,20 @@ def test_an_error_of_the_configuration_leaves_no_new_study(folder: StudyFolder) 
     assert summary_of(folder)["best"]["trial"] == "0"
 
 
+def test_a_slot_that_refuses_late_costs_nothing_that_was_trained(folder: StudyFolder) -> None:
+    """A process that starts in the middle of a study reads modules that somebody may be editing."""
+
+    def refuse() -> None:
+        with open_study(make_plan(), folder, Heard()) as conductor:
+            train(conductor, 0.5)
+            raise ConfigError("a rule")
+
+    with pytest.raises(ConfigError):
+        refuse()
+    assert summary_of(folder)["status"] == "interrupted"
+    assert summary_of(folder)["best"]["trial"] == "0"
+
+
 def test_the_next_driver_goes_on_with_what_waits(folder: StudyFolder) -> None:
     with open_study(make_plan(ASHA(9, promote=False)), folder, Heard()) as conductor:
         for value in (0.9, 0.8):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord, TrialRecord
-from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.conductor import ALONE_AND_FAILED, Conductor
 from raytune_nn.study.session import open_study
 
 Run = Callable[..., "Ended"]
@@ -152,6 +153,27 @@ def test_a_trial_whose_process_dies_is_tried_again(run: Run) -> None:
     assert study.trials["4"].reason == "the trial's process died"
     assert f"pid: {study.pids(0.5)[-1]}" in study.trials["4"].error
     assert study.record.status == "complete"
+
+
+def test_a_trial_that_runs_out_of_memory_beside_others_trains_alone(run: Run) -> None:
+    what = {0.1: "crowd", 0.2: "outgrow", 0.3: "train", 0.4: "crowd", 0.5: "train"}
+    study = run("budget.max_epochs=2", "cluster.gpus=1", "resources.gpus=0.5", does=what)
+    assert study.states == ["complete", "failed", "complete", "complete", "complete"]
+    assert [trial.alone for trial in study.trials.values()] == [True, True, False, True, False]
+    assert [trial.retries for trial in study.trials.values()] == [0] * 5
+    assert study.trials["1"].reason == ALONE_AND_FAILED
+    assert study.trials["3"].value == pytest.approx(0.402)
+    at = {(event["type"], event["trial"]): number for number, event in enumerate(study.events) if "trial" in event}
+    others_ended = max(at["ended", "2"], at["ended", "4"])
+    spans = sorted((at["started", trial], at["ended", trial]) for trial in "013")  # the last start is the second
+    assert others_ended < spans[0][0]
+    assert all(end < start for (_, end), (start, _) in pairwise(spans)), "one after another"
+
+
+def test_a_whole_gpu_that_is_too_small_is_a_plain_failure(run: Run) -> None:
+    study = run("budget.max_epochs=2", "cluster.gpus=1", "resources.gpus=1", does={0.1: "outgrow", 0.2: "crowd"})
+    assert study.states == ["failed", "complete"]
+    assert study.trials["0"].reason == "torch.OutOfMemoryError: CUDA out of memory, by the script"
 
 
 def test_a_metric_that_is_never_logged_ends_the_study(run: Run) -> None:

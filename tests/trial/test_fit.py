@@ -18,7 +18,7 @@ import pytest
 import torch
 import yaml
 from event_files import Run
-from trial_parts import ACCURACY, Reports, base_config, context
+from trial_parts import ACCURACY, Net, Reports, base_config, context
 
 from raytune_nn.config.objective import Goal, Objective
 from raytune_nn.config.schema import Take
@@ -239,9 +239,20 @@ def test_the_order_of_trials_changes_no_metric(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("leaky")
 def test_without_isolation_the_leaky_module_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = train_in_order(tmp_path, ["B"])
-    monkeypatch.setattr(Isolation, "restore", lambda self, seed: torch.manual_seed(seed))
+    monkeypatch.setattr(Isolation, "restore", lambda self, seed, threads=1: torch.manual_seed(seed))
     after_another = train_in_order(tmp_path, ["A", "B"])
     assert after_another["B"] != alone["B"], "else the test above proves nothing"
+
+
+def test_a_trial_has_the_threads_that_its_own_loaders_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the number of their processes is tuned, it is not that of the study's configuration."""
+    read = torch.get_num_threads
+    seen: list[int] = []
+    monkeypatch.setattr(Net, "on_train_epoch_start", lambda self: seen.append(read()), raising=False)
+    data = {"_target_": "trial_parts.Data", "num_workers": 0}
+    for workers in (0, 2):
+        run(tmp_path, params={"data.num_workers": workers}, data=data, resources={"cpus": 3, "gpus": 0}, until=1)
+    assert seen == [3, 1]
 
 
 def test_a_trial_of_several_metrics(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from lightning_fabric.utilities import registry
 from pytorch_lightning import LightningModule, Trainer, seed_everything
 from pytorch_lightning.profilers import PassThroughProfiler, Profiler
 from pytorch_lightning.trainer.connectors.logger_connector.result import _ResultMetric
@@ -36,6 +37,7 @@ def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
         monkeypatch.setattr(PassThroughProfiler, "profile", Profiler.profile)
         monkeypatch.setattr(LightningModule, "__setattr__", made.__wrapped__)
         monkeypatch.setattr(signature_utils, "inspect", inspect)
+        monkeypatch.setattr(registry, "entry_points", registry.entry_points.__wrapped__)  # type: ignore[attr-defined]
 
     return undo
 

@@ -68,11 +68,11 @@ class Net(LightningModule):
 
 
 class TrainData(LightningDataModule):
-    """Random rows; knows ``num_rows`` at once and ``num_columns`` once it is set up."""
+    """Random rows; knows ``num_rows`` at once and ``num_columns`` once it is set up; starts no workers."""
 
     num_rows = ROWS
 
-    def __init__(self, batch_size: int = BATCH) -> None:
+    def __init__(self, batch_size: int = BATCH, num_workers: int = 0) -> None:
         super().__init__()
         self.batch_size, self.calls = batch_size, list[str]()
 
@@ -101,6 +101,7 @@ def base_config(**changes: Any) -> dict[str, Any]:
         "seed": 3,
         "verbose": 1,
         "mode": "run",
+        "resources": {"cpus": 1, "gpus": 0},
         "study": {"name": "first", "storage": "studies", "resume": "must", "trial": "4"},
         "model": {"_target_": "trial_parts.Net"},
         "data": {"_target_": "trial_parts.Data"},
