@@ -70,7 +70,7 @@ def test_of_an_optimizer_that_is_not_known_two_tensors_a_parameter_are_assumed()
 
 def test_a_lazy_layer_has_no_size_yet() -> None:
     module = Net()
-    module.layer = torch.nn.LazyLinear(1)  # type: ignore[assignment]
+    module.layer = torch.nn.LazyLinear(1)
     assert checkpoint_size(module, [torch.optim.SGD([module.frozen], lr=0.1)]).model < 20_000
 
 
