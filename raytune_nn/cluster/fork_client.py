@@ -40,8 +40,9 @@ def _ask(worker: list[str], environment: dict[str, str]) -> int:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(os.environ["RAYTUNE_NN_FORK_SERVER"])
         message = json.dumps(request).encode() + b"\n"
-        sent = socket.send_fds(connection, [message], [0, 1, 2])
-        connection.sendall(message[sent:])
+        rest = message[socket.send_fds(connection, [message], [0, 1, 2]) :]
+        if rest:  # to send nothing fails where the answer is there already
+            connection.sendall(rest)
         return int(connection.makefile().readline())
 
 
