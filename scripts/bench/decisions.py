@@ -67,7 +67,8 @@ def main() -> None:
     for name, make_for in POPULATIONS.items():
         row([name, *(f"{population(make_for(known), known):.1f}" for known in options.known)])
     table = max(tables, key=lambda table: len(table.curves))
-    row([f"\n| of {len(table.curves):,} trials", "seconds"])
+    print()
+    row([f"of {len(table.curves):,} trials", "seconds"])
     row(["---"] * 2)
     for method in replay.METHODS:
         row([method, f"{seconds_to_replay(table, method, options.workers):.1f}"])

@@ -2,9 +2,10 @@
 
     .venv/bin/python scripts/bench/memory.py [--gigabytes 1] [--slots 1,8]
 
-Writes random images of 28x28 bytes as IDX files to a temporary folder and searches over them with so many slots. While
-all slots train, each one's memory is read from the kernel: what it has alone, and its share of what processes have in
-common (a page of a file that eight of them map counts an eighth in each). Prints Markdown: MB, all slots together.
+Writes random images of 28x28 bytes as IDX files to a temporary folder and searches over them with so many slots. Each
+slot's memory is read from the kernel twice a second: what it has alone, and its share of what processes have in common
+(a page of a file that eight of them map counts an eighth in each). Prints Markdown: MB, all slots together, the median
+while all of them are there; the first one to decode the files needs more for a moment.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def write_images(folder: Path, rows: int) -> None:
 
 
 def measure(folder: str, slots: int) -> Memory:
-    """The largest sum over the slots while a study runs."""
+    """The sum over the slots, the median while a study runs on all of them."""
     command = [
         *(sys.executable, "-m", "raytune_nn", "+search=random", "data=idx", f"cluster.cpus={slots}"),
         *(f"data.images={folder}/images-idx3-ubyte", f"data.labels={folder}/labels-idx1-ubyte"),
@@ -61,18 +62,16 @@ def measure(folder: str, slots: int) -> Memory:
         *("+trainer.limit_train_batches=3000", "+trainer.limit_val_batches=20"),
     ]
     environment = {**os.environ, "RAYTUNE_NN_CACHE": f"{folder}/cache", "PYTHONWARNINGS": "ignore"}
-    largest: Memory = dict.fromkeys(PARTS, 0.0)
+    samples: list[Memory] = []
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            now = dict.fromkeys(PARTS, 0.0)
-            for slot in training(process.pid):
-                for part, amount in proportional(slot).items():
-                    now[part] += amount
-            largest = max(largest, now, key=lambda memory: sum(memory.values()))
+            there = [memory for slot in training(process.pid) if (memory := proportional(slot))]
+            if len(there) >= slots:
+                samples.append({part: sum(memory[part] for memory in there) for part in PARTS})
             time.sleep(0.5)
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")
-    return largest
+    return sorted(samples, key=lambda memory: sum(memory.values()))[len(samples) // 2]
 
 
 def training(driver: int) -> list[int]:
