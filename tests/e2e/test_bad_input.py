@@ -192,7 +192,8 @@ def test_a_placeholder_that_every_trial_replaces(here: Path) -> None:
     """The study begins; where the trials cannot be built either, it is refused."""
     space = "search_space={model: {net: {activation: 'choice(relu, tanh)'}}}"
     command = ("+search=random", "~search_space", f"+{space}", "model.net.activation=chosen")
-    assert inside(lambda composed: preflight(composed).targets.run(), *command).model > 0
+    size = inside(lambda composed: preflight(composed).targets.run(), *command)
+    assert size is not None and size.model > 0
     worse = [word.replace("relu, tanh", "rleu, tahn") for word in command]
     ran = refused(*worse, task=lambda composed: preflight(composed).targets.run())
     assert ran.found.endswith(("'rleu'", "'tahn'"))
