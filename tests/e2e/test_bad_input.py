@@ -193,7 +193,8 @@ def test_a_placeholder_that_every_trial_replaces(here: Path) -> None:
     space = "search_space={model: {net: {activation: 'choice(relu, tanh)'}}}"
     command = ("+search=random", "~search_space", f"+{space}", "model.net.activation=chosen")
     size = inside(lambda composed: preflight(composed).targets.run(), *command)
-    assert size is not None and size.model > 0
+    assert size is not None
+    assert size.model > 0
     worse = [word.replace("relu, tanh", "rleu, tahn") for word in command]
     ran = refused(*worse, task=lambda composed: preflight(composed).targets.run())
     assert ran.found.endswith(("'rleu'", "'tahn'"))
