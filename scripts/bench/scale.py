@@ -42,7 +42,7 @@ class Measured:
         tenth = count // 10
         first, last = self.ends[2 * tenth] - self.ends[tenth], self.ends[-1] - self.ends[-1 - tenth]
         before, after = self.at(tenth), self.at(count - 1)
-        trials = count - tenth
+        trials = count - 1 - tenth
         each = (self.ends[-1] - self.ends[tenth]) / trials
         cpu, memory = (after[1] - before[1]) / trials, (after[2] - before[2]) / trials
         return [f"{1e3 * each:.1f}", f"{last / first:.3f}", f"{1e3 * cpu:.1f}", f"{1e3 * memory:.1f}"]
