@@ -10,14 +10,11 @@ halving. Prints two Markdown tables, of seconds and of ratios run by run: median
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from timings import spread
+from timings import spread, wall_seconds
 
 PEERS = Path(__file__).resolve().parent / "peers"
 SAME, BUILT_IN, ASHA = "raytune_nn, same module", "raytune_nn, built in", "raytune_nn, same module, ASHA"
@@ -47,7 +44,7 @@ def main() -> None:
             for name, command in commands(options, folder).items():
                 if any(word in name for word in skipped):
                     continue
-                took = measure(command)
+                took = wall_seconds(command, PYTHONPATH=str(PEERS))
                 seconds.setdefault(name, []).append(took)
                 print(f"{repeat + 1}/{options.repeats}  {took:6.1f} s  {name}", file=sys.stderr, flush=True)
     print(tables(seconds, options))
@@ -75,17 +72,6 @@ def commands(options: argparse.Namespace, folder: str) -> dict[str, list[str]]:
         ASHA: [*module, "+search=asha", *same, "study.name=asha"],
         DOCUMENTED: [python, str(PEERS / "ray_as_documented.py"), *numbers, f"{folder}/documented"],
     }
-
-
-def measure(command: list[str]) -> float:
-    """Wall seconds of a command; its output is shown only if it fails."""
-    environment = {**os.environ, "PYTHONPATH": str(PEERS), "PYTHONWARNINGS": "ignore"}
-    start = time.monotonic()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    took = time.monotonic() - start
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
-    return took
 
 
 def tables(seconds: dict[str, list[float]], options: argparse.Namespace) -> str:

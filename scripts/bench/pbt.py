@@ -14,18 +14,15 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import t as student  # type: ignore[import-untyped]
+from timings import wall_seconds
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 START = 1e-5
 REFERENCE = "random search, same start"
 WIDE = f"search_space.optimizer.lr.low={START:g}"
@@ -79,12 +76,7 @@ def study(seed: int, method: str, arguments: list[str]) -> Row:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         place = [f"study.storage={folder}", "study.name=bench", f"seed={seed}"]
         command = [sys.executable, "-m", "raytune_nn", *arguments, *place]
-        environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-        start = time.monotonic()
-        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
-        seconds = time.monotonic() - start
-        if done.returncode:
-            sys.exit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
+        seconds = wall_seconds(command)
         summary = json.loads((Path(folder) / "bench" / "summary.json").read_text())
     return Row(seed, method, summary["best"]["value"], summary["counts"]["epochs"], seconds)
 

@@ -13,10 +13,8 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,7 @@ from typing import Any
 import hydra
 import torch
 import yaml
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from timings import REPOSITORY, wall_seconds
 
 
 @dataclass(frozen=True)
@@ -115,12 +112,7 @@ def study(name: str, split: int, data: Path, folder: Path, cpus: int) -> Outcome
         *(f"{key}={data / path}" for key, path in recipe.files.items()),
         *(*recipe.overrides, f"data.split_seed={split}", f"study.storage={folder}", "study.name=bench"),
     ]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    start = time.monotonic()
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
-    seconds = time.monotonic() - start
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
+    seconds = wall_seconds(command)
     counts = json.loads((folder / "bench" / "summary.json").read_text())["counts"]
     return Outcome(evaluate(folder / "bench" / "best", recipe), counts["trials"], counts["epochs"], seconds)
 

@@ -1,11 +1,37 @@
-"""What the benches of time share: measured side by side, shown as one Markdown table."""
+"""What the benches of time share: whole commands by the clock, and times side by side as one Markdown table."""
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 Ratio = Callable[[float, float], float]
+
+
+def wall_seconds(command: list[str], **environment: str) -> float:
+    """Of a command, run where the repository is; its output is shown only if it fails, which ends the bench.
+
+    Args:
+        environment: Variables that it finds besides those of this process.
+    """
+    start = time.monotonic()
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONWARNINGS": "ignore", **environment},
+        capture_output=True,
+        text=True,
+    )
+    took = time.monotonic() - start
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stdout}\n{done.stderr}")
+    return took
 
 
 def timings_table(title: str, columns: tuple[str, str, str], times: dict[str, list[float]], ratio: Ratio) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
 import pytest
+from benches import load
 from command_line import inside
 
 from raytune_nn.modes.preflight import Checked, preflight
 
-pbt: Any = importlib.import_module("scripts.bench.pbt")
+pbt: Any = load("pbt")
 
 
 def row(seed: int, method: str, val_acc: float) -> Any:

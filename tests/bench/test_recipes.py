@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from benches import load
 
 from raytune_nn.config.compose import conf_dir
 
 REPOSITORY = Path(__file__).parents[2]
-recipes: Any = importlib.import_module("scripts.bench.recipes")
+recipes: Any = load("recipes")
 
 
 def outcome(reached: float) -> Any:

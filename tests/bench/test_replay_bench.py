@@ -10,22 +10,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import benches  # noqa: F401  puts the others on the path
+import decisions
 import numpy as np
 import pytest
+import replay
+from curve_table import Curve, Table, load_tables
+from proposals import Proposals, TPEProposals
+from rivals import OptunaHalving, RayASHA
+from simulator import Simulation
 
-BENCH = Path(__file__).resolve().parents[2] / "scripts" / "bench"
-sys.path[:0] = [str(BENCH), str(BENCH / "replay")]
-
-import decisions  # noqa: E402
-import replay  # noqa: E402
-from curve_table import Curve, Table, load_tables  # noqa: E402
-from proposals import Proposals, TPEProposals  # noqa: E402
-from rivals import OptunaHalving, RayASHA  # noqa: E402
-from simulator import Simulation  # noqa: E402
-
-from raytune_nn.search.asha import ASHA  # noqa: E402
-from raytune_nn.search.none import NoScheduler  # noqa: E402
-from raytune_nn.search.scheduler import Scheduler  # noqa: E402
+from raytune_nn.search.asha import ASHA
+from raytune_nn.search.none import NoScheduler
+from raytune_nn.search.scheduler import Scheduler
 
 
 class InOrder(Proposals):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-timings: Any = importlib.import_module("scripts.bench.timings")
+from benches import load
+
+timings: Any = load("timings")
 
 
 def test_ratios_are_taken_pair_by_pair_to_the_first() -> None:
