@@ -63,7 +63,7 @@ def _sweep(checked: Checked) -> Sweep:
 
     config, settings = checked.plan.config, checked.plan.settings
     test = settings.lr_range
-    isolation = prepare(config, {}, checked.targets, str(checked.folder.path))
+    isolation = prepare(checked.plan.context(checked.folder), checked.targets)
     console = Console()
     silent = settings.verbose != 1 or not console.is_terminal
     with Progress(console=console, transient=True, disable=silent) as progress:

@@ -45,7 +45,7 @@ def train(composed: Composed) -> None:
 def _prepared(checked: Checked) -> Isolation:
     from raytune_nn.trial.rehearsal import prepare
 
-    return prepare(checked.plan.config, checked.plan.branches, checked.targets, str(checked.folder.path))
+    return prepare(checked.plan.context(checked.folder), checked.targets)
 
 
 def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> None:

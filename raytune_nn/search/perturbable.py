@@ -28,6 +28,9 @@ def perturbed_paths(space: Space, named: Sequence[str] | None) -> frozenset[str]
     Raises:
         ConfigError: The space lacks a named path, a named one changes what is built or trained on, or nothing is left.
     """
+    if isinstance(named, str):
+        rule = "search.scheduler.perturb must be a list of paths"
+        raise ConfigError(rule, named, f"'search.scheduler.perturb=[{named}]'")
     domains: dict[str, list[Domain]] = {}
     for path, domain, _ in space.paths():
         domains.setdefault(path, []).append(domain)

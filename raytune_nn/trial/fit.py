@@ -62,7 +62,7 @@ def run_trial(
     try:
         if study.objective.folds is None:
             reporter = Reporter(tracker, study.objective, study)
-            saves = study.pauses or study.copy_seconds is not None or task.epoch > 0
+            saves = study.saves_states or task.epoch > 0
             state = TrainingState(checkpoints, task, logger, reporter) if saves else None
             kept = checkpoints / task.id
             _train(config, isolation, study.objective, reporter, logger, kept, task.front, task.values, state)

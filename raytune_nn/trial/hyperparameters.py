@@ -6,6 +6,7 @@ put back in their place: what counts is the difference between what was built th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,10 +74,12 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):  # milestones are one
+        return all(_is_plain(item) for pair in value.items() for item in pair)
     if isinstance(value, (list, tuple)):
         return all(_is_plain(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, str))
 
 
 def _copy(value: Any) -> Any:
-    return list(value) if isinstance(value, list) else value
+    return copy.copy(value) if isinstance(value, (list, dict)) else value

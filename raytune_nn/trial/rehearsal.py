@@ -16,7 +16,6 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import _TunerExitException
-from pytorch_lightning.utilities.memory import is_oom_error
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import check_room
@@ -24,10 +23,11 @@ from raytune_nn.trial.blame import blame
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint_size import checkpoint_size
 from raytune_nn.trial.fit import quieten
+from raytune_nn.trial.gpu import is_out_of_memory
 from raytune_nn.trial.instantiate import locate_all, setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.manual import check_manual
-from raytune_nn.trial.task import Size
+from raytune_nn.trial.task import Size, StudyContext
 from raytune_nn.trial.tensorboard import TrialLogger
 
 if TYPE_CHECKING:
@@ -35,16 +35,12 @@ if TYPE_CHECKING:
 
 # It ends before a validation could fail, and would print the profiler's table.
 _TRAINER = {"num_sanity_val_steps": 0, "profiler": None}
+_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"  # torch has no class for it
 _OURS = f"{__name__.partition('.')[0]}.nn."
 
 
-def prepare(config: Mapping[str, Any], branches: Mapping[str, Any], check: TargetCheck, storage: str) -> Isolation:
+def prepare(study: StudyContext, check: TargetCheck) -> Isolation:
     """Makes a process ready for the trials of a study: imports all that they can name, and runs stage B.
-
-    Args:
-        config: The study's configuration, interpolations unresolved.
-        branches: What each option of a chosen group composes to.
-        storage: Path of the study's folder, or of the one that it is to be in.
 
     Returns:
         The state that each trial begins with; the rehearsal has left nothing in it.
@@ -53,11 +49,11 @@ def prepare(config: Mapping[str, Any], branches: Mapping[str, Any], check: Targe
         ConfigError: The first rule that is broken; or a trial's checkpoints have no room.
     """
     check.check_names()
-    locate_all(config, branches)
-    isolation = Isolation(trial_threads(config))
+    locate_all(study.config, study.branches)
+    isolation = Isolation(trial_threads(study.config))
     size = rehearse(check.trials)
     if size is not None:
-        check_room(storage, size.model + size.state)
+        check_room(study.folder, size.model + (size.state if study.saves_states else 0))
     return isolation
 
 
@@ -85,7 +81,7 @@ def rehearse(configs: Sequence[Mapping[str, Any]]) -> Size | None:
 def measured(configs: Sequence[Mapping[str, Any]]) -> Iterator[Size]:
     """How large the trials of these configurations are; of those that build."""
     for config in configs:
-        stop = _StopAtFirstBatch()
+        stop = _StopAtFirstBatch(measures=True)
         _refusal(config, stop)
         if stop.size is not None:
             yield stop.size
@@ -99,7 +95,7 @@ def _refusal(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> ConfigError 
     except (Exception, SystemExit) as error:  # the user's code can raise anything
         if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to it is to exit
             raise KeyboardInterrupt from error
-        if isinstance(error, MemoryError) or is_oom_error(error):
+        if isinstance(error, MemoryError) or is_out_of_memory(error) or _CPU_MEMORY in str(error):
             return None  # other trials may be smaller
         return blame(error, stop.part, config)
     return None
@@ -131,13 +127,16 @@ class _StopAtFirstBatch(Checkpoint):
     """Notes which part is at work, and ends the training before its first step.
 
     Lightning calls callbacks that keep checkpoints last, and adds no other one beside them.
+
+    Args:
+        measures: Ends it as soon as the size is known.
     """
 
     config: Mapping[str, Any]  # interpolations resolved
     size: Size | None = None  # once it is known
 
-    def __init__(self) -> None:
-        self.part = "data"
+    def __init__(self, measures: bool = False) -> None:
+        self.part, self._measures = "data", measures
 
     def begins(self, part: str) -> None:
         """What is at work from now on: one of `raytune_nn.trial.blame.RULES`."""
@@ -149,6 +148,8 @@ class _StopAtFirstBatch(Checkpoint):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._check_precision(trainer)
         self.size = checkpoint_size(pl_module, trainer.optimizers)
+        if self._measures:
+            raise _TunerExitException
         if self.config["optimizer"].get("_target_") is not None:
             self.begins("optimizer")
             check_manual(pl_module, self.config["lr_scheduler"])

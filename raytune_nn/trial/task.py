@@ -23,6 +23,11 @@ class StudyContext:
     copy_seconds: float | None = None  # a trial saves its state once it has trained so long since the last; None: never
     report_every: float = 0.25  # seconds for which a slot gathers reports that need no answer
 
+    @property
+    def saves_states(self) -> bool:
+        """Whether trials save the states of their trainings; with folds these are a few numbers."""
+        return self.objective.folds is None and (self.pauses or self.copy_seconds is not None)
+
     def waits(self, earlier: int, reached: int) -> bool:
         """Whether a trial waits for the answer to a report; it is decided late where a module skips the step wanted.
 

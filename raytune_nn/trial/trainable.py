@@ -43,7 +43,7 @@ class TrialActor(tune.Trainable):
         task: TrialTask = config["task"]
         try:
             limit_memory(1.0 if task.alone else float(setting(study.config, "resources.gpus")))
-            self._isolation = prepare(study.config, study.branches, check, study.folder)
+            self._isolation = prepare(study, check)
         except RaytuneError as error:
             self._refusal = as_plain(error)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,11 @@ def test_a_storage_that_is_too_small_is_refused_with_both_numbers(
     assert size is not None
     needed = size.model + size.state
     monkeypatch.setattr("raytune_nn.store.folder.shutil.disk_usage", lambda path: type("", (), {"free": needed}))
-    prepare(config, {}, check, str(tmp_path / "not" / "there"))
+    saving = context(config, tmp_path / "not" / "there", pauses=True)
+    prepare(saving, check)
     monkeypatch.setattr("raytune_nn.store.folder.shutil.disk_usage", lambda path: type("", (), {"free": needed - 1}))
     with pytest.raises(ConfigError, match=rf"MB are needed, and 0\.\d MB are free in {tmp_path}"):
-        prepare(config, {}, check, str(tmp_path / "not" / "there"))
+        prepare(saving, check)
+    prepare(replace(saving, pauses=False), check)  # a study that saves no states needs no room for one
     with pytest.raises(ConfigError, match=r"study\.storage must have room"):
         check_room(str(tmp_path), needed)

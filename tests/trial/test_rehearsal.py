@@ -12,7 +12,7 @@ import pytest
 import rehearsal_parts
 import torch
 from rehearsal_parts import DIGITS, MLP, chosen, digits, refused
-from trial_parts import base_config, isolation_undone
+from trial_parts import base_config, context, isolation_undone
 
 from raytune_nn.trial.isolation import trial_threads
 from raytune_nn.trial.rehearsal import prepare, rehearse
@@ -114,7 +114,7 @@ def test_a_process_is_ready_with_nothing_left_of_the_rehearsal() -> None:
     rehearsal_parts.calls.clear()
     os.environ.pop("REHEARSED", None)
     config = {**parts("leave traces"), "resources": {"cpus": 3}, "search": None}
-    isolation = prepare(config, {}, TargetCheck([], [], [config]), ".")
+    isolation = prepare(context(config, Path()), TargetCheck([], [], [config]))
     assert os.environ["REHEARSED"] == "yes"
     assert len(rehearsal_parts.calls) > 3
     isolation.restore(0)

@@ -39,14 +39,14 @@ def tune(folder: Path, config: dict[str, Any], metric: str = "val_error") -> Rep
     """All that happens to it in a slot: stage B, and a trial of three epochs."""
     reports = Reports()
     study = context(config, folder, objective=Objective(metric, maximise=False, take=Take.best))
-    isolation = prepare(config, {}, TargetCheck([config], [], [config]), ".")
+    isolation = prepare(study, TargetCheck([config], [], [config]))
     run_trial(study, TrialTask("0", {}, ()), isolation, reports)
     return reports
 
 
 def refused(config: dict[str, Any]) -> ConfigError:
     with pytest.raises(ConfigError) as raised:
-        prepare(config, {}, TargetCheck([config], [], [config]), ".")
+        prepare(context(config, Path()), TargetCheck([config], [], [config]))
     return raised.value
 
 
