@@ -41,7 +41,8 @@ def peak(plan: StudyPlan, slots: int, size: Size) -> Disk:
     """
     trials, checkpoints = plan.num_trials, plan.settings.checkpoints
     slots, folds = min(slots, trials), plan.objective.folds
-    kept = trials if plan.objective.further else min(trials, checkpoints.keep_best + slots)
+    all_kept = plan.objective.further or plan.scheduler.pauses  # what pauses keeps its model until it ends
+    kept = trials if all_kept else min(trials, checkpoints.keep_best + slots)
     states = 0
     if plan.scheduler.pauses or (checkpoints.every_minutes is not None and folds is None):
         all_stay = plan.scheduler.pauses or checkpoints.keep_states

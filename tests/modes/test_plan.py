@@ -56,6 +56,7 @@ def test_the_disk_that_a_study_needs() -> None:
     assert ", 7 training states of " in planned("+search=asha", *few)["disk"], "all may pause, and 2 write"
     assert ", 4 training states of " in planned("+search=random", *few[:3])["disk"]
     assert ": 8 models" in planned("+search=random", *few, "checkpoints.keep_best=4")["disk"]
+    assert ": 8 models" in planned("+search=asha", *few)["disk"], "what waits at a rung keeps its model"
     assert ": 3 models" in planned("cluster.cpus=2")["disk"]
 
 
