@@ -31,7 +31,6 @@ from raytune_nn.search.scheduler import Decision, Scheduler
 from raytune_nn.space.domains import LogUniform
 from raytune_nn.space.space import Space
 
-KNOWN = [100, 1000, 10_000]  # trials
 EPOCHS, INTERVAL, DECISIONS = 81, 3, 300
 SPACE = Space({"optimizer.lr": LogUniform(1e-4, 1e-1)})
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {

@@ -7,11 +7,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-Ratio = Callable[[float, float], float]
 
 
 def wall_seconds(command: list[str], **environment: str) -> float:
@@ -34,19 +32,18 @@ def wall_seconds(command: list[str], **environment: str) -> float:
     return took
 
 
-def timings_table(title: str, columns: tuple[str, str, str], times: dict[str, list[float]], ratio: Ratio) -> str:
+def timings_table(title: str, columns: tuple[str, str, str], times: dict[str, list[float]]) -> str:
     """A row for each of what was timed: its times, and its ratios to the first one.
 
     Args:
         title: Stands above the table.
-        columns: What was timed, the unit, and what the ratio is.
+        columns: What was timed, the unit, and the ratio.
         times: By name, in the order of the repeats.
-        ratio: Of a time of the first one and that of this one in the same repeat.
     """
     first = next(iter(times.values()))
     lines = [title, "", f"| {' | '.join(columns)} |", "|---|---|---|"]
     for name, values in times.items():
-        ratios = [ratio(reference, value) for reference, value in zip(first, values, strict=True)]
+        ratios = [value / reference for reference, value in zip(first, values, strict=True)]
         lines.append(f"| {name} | {spread(values, 1)} | {spread(ratios, 2)} |")
     return "\n".join(lines)
 
