@@ -22,7 +22,7 @@ from typing import Any
 import hydra
 import torch
 import yaml
-from timings import REPOSITORY, wall_seconds
+from timings import REPOSITORY, judged, wall_seconds
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def table(outcomes: dict[str, list[Outcome]]) -> str:
         cells = [
             *(f"`{name}`", recipe.measured, recipe.rows, span([outcome.repeated for outcome in found])),
             f"{sign} {recipe.target:g}",
-            scores([outcome.reached for outcome in found]) + ("" if recipe.holds(reached) else " **missed**"),
+            judged(scores([outcome.reached for outcome in found]), recipe.holds(reached)),
             *(str(sum(outcome.trials for outcome in found)), str(sum(outcome.epochs for outcome in found))),
             f"{sum(outcome.seconds for outcome in found):.0f}",
         ]
