@@ -21,6 +21,7 @@ from pathlib import Path
 
 import replay  # which puts its folder on the import path
 from curve_table import Table, load_tables
+from timings import SHARED
 
 from raytune_nn.search.asha import ASHA
 from raytune_nn.search.median import MedianStopping
@@ -50,7 +51,7 @@ POPULATIONS: dict[str, Callable[[int], Scheduler]] = {  # by the number of membe
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tables", type=Path, default=replay.SHARED / "curves")
+    parser.add_argument("--tables", type=Path, default=SHARED / "curves")
     parser.add_argument(
         "--known", type=lambda text: [int(part) for part in text.split(",")], default=[100, 1000, 10000]
     )

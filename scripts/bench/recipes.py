@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from typing import Any
 import hydra
 import torch
 import yaml
-from timings import REPOSITORY, judged, wall_seconds
+from timings import SHARED, judged, wall_seconds
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,7 @@ def main() -> None:
     """Runs and prints."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", choices=RECIPES, action="append")
-    shared = os.environ.get("RAYTUNE_NN_SHARED") or REPOSITORY.parent / "shared"
-    parser.add_argument("--shared", type=Path, default=shared)
+    parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--cpus", type=int, default=2)
     options = parser.parse_args()
     outcomes: dict[str, list[Outcome]] = {}

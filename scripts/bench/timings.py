@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("RAYTUNE_NN_SHARED") or REPOSITORY.parent / "shared")  # data and recorded curves
 
 
 def wall_seconds(command: list[str], **environment: str) -> float:
