@@ -47,9 +47,9 @@ def benches(quick: bool) -> dict[str, list[Command]]:
             Command("scale.py --trials 240 --seconds 0.5 --slots 2 --reports 21", 6),
             Command("scale.py --trials 16 --seconds 10 --slots 2", 4),
         ],
-        "epoch": [Command("epoch.py", 4)],
+        "epoch": [Command("epoch.py", 3)],
         "memory": [Command("memory.py", 12)],
-        "decisions": [Command("decisions.py", 3, needs=SHARED / "curves")],
+        "decisions": [Command("decisions.py", 1, needs=SHARED / "curves")],
     }
 
 
