@@ -12,7 +12,8 @@ from raytune_nn.errors import ConfigError, NotReproducedError
 from raytune_nn.modes.existing import open_existing
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.interrupt import terminable
 from raytune_nn.study.resume import stored_config
 from raytune_nn.trial.targets import check_targets

@@ -16,7 +16,8 @@ from rich.text import Text
 from raytune_nn.config.schema import Config
 from raytune_nn.report.tables import format_results, format_value, named_results
 from raytune_nn.store.journal import Event
-from raytune_nn.store.record import ENDED, StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import ENDED, TrialRecord
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0  # between plain lines, but for a new best

@@ -8,7 +8,8 @@ import shlex
 from collections import defaultdict
 
 from raytune_nn.store.folder import StudyFolder
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 
 SHOWN_TRIALS = 10
 

@@ -16,7 +16,8 @@ from raytune_nn import __version__
 from raytune_nn.config.objective import Objective
 from raytune_nn.store.checkpoints import STATES
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 
 _LIBRARIES = ("ray", "torch", "pytorch-lightning", "hydra-core")
 

@@ -17,7 +17,8 @@ from random_events import journals
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.store.journal import Event, Journal, read_journal
-from raytune_nn.store.record import ENDED, StudyRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import ENDED
 
 MAX = Objective("val_acc", True, Take.best)
 objectives = st.builds(Objective, st.just("val_acc"), st.booleans(), st.sampled_from(Take))
