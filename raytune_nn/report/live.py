@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -157,7 +158,7 @@ class LiveView:
             for index, trial in enumerate(trials):
                 table.add_row(
                     title if index == 0 else "",
-                    *self._row(trial, record),
+                    *self._row(trial, trial.value_params if title == best else trial.params, record),
                     style="bold" if title == best and index == 0 else "",
                 )
         if len(running) > SHOWN_RUNNING:
@@ -175,8 +176,8 @@ class LiveView:
         """Of a whole trial."""
         return self._settings.budget.max_epochs * (record.objective.folds or 1)
 
-    def _row(self, trial: TrialRecord, record: StudyRecord) -> tuple[str | Text, ...]:
+    def _row(self, trial: TrialRecord, params: Mapping[str, Any], record: StudyRecord) -> tuple[str | Text, ...]:
         values = format_results(trial, record, digits=5)
-        params = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in trial.params.items())
-        shown = Text(params)  # no markup: [/relu] is a value
+        named = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in params.items())
+        shown = Text(named)  # no markup: [/relu] is a value
         return trial.id, *values, f"{trial.epochs}/{self._epochs(record)}", shown

@@ -47,7 +47,7 @@ def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objecti
                 searcher.on_report(f"{other.path}/{event['trial']}", reached, score)
         elif event["type"] == "ended":
             trial = record.trials[event["trial"]]
-            searcher.on_end(f"{other.path}/{trial.id}", trial.params, record.final_score(trial), trial.state)
+            searcher.on_end(f"{other.path}/{trial.id}", trial.value_params, record.final_score(trial), trial.state)
 
 
 def _check_space(other: StudyFolder, space: Space) -> None:

@@ -114,9 +114,10 @@ class StudyRecord:
         self._move(trial, "running")
         trial._earlier_seconds = trial.seconds
         goes_on = event.get("epoch", 0) > 0
-        begin = trial.saved if goes_on and trial.saved is not None else Saved(0, 0, None, None, {})
+        begin = trial.saved if goes_on and trial.saved is not None else Saved(0, 0, None, None, {}, {})
         trial.epochs, trial.folds = begin.epochs, begin.folds
         trial.value, trial.value_epoch, trial.metrics = begin.value, begin.value_epoch, begin.metrics
+        trial._params_then = begin.params
 
     def _reported(self, event: Event) -> None:
         trial, metrics = self.trials[event["trial"]], event["metrics"]
@@ -130,9 +131,11 @@ class StudyRecord:
         values = self.objective.values(metrics)
         if values is not None and self.objective.replaces(values, self.values(trial)):
             trial.value, trial.value_epoch, trial.metrics = values[0], event["epoch"], metrics
+            trial._params_then = trial.params
         if event.get("saved"):
             trial.saves += 1
-            trial.saved = Saved(trial.epochs, trial.folds, trial.value, trial.value_epoch, trial.metrics)
+            of_value = (trial.value, trial.value_epoch, trial.metrics, trial._params_then)
+            trial.saved = Saved(trial.epochs, trial.folds, *of_value)
 
     def _checkpointed(self, event: Event) -> None:
         self.trials[event["trial"]].checkpoint = event["folder"]

@@ -20,6 +20,7 @@ class Saved:
     value: float | None
     value_epoch: int | None
     metrics: dict[str, float]
+    params: dict[str, Any]  # that gave this value
 
 
 @dataclass
@@ -27,7 +28,7 @@ class TrialRecord:
     """What is known of one trial."""
 
     id: str
-    params: dict[str, Any]  # dotted path -> sampled value
+    params: dict[str, Any]  # dotted path -> sampled value; what it goes on with, where they change on the way
     state: str = "waiting"  # waiting, running, paused, or one of ENDED
     epochs: int = 0
     folds: int = 0  # done, where the objective has folds: each is one report
@@ -43,6 +44,12 @@ class TrialRecord:
     reason: str = ""  # why it paused, waits for a GPU, was stopped or failed; of a failure the traceback's last line
     error: str = ""  # traceback of a failure
     _earlier_seconds: float = 0.0  # of attempts before this one
+    _params_then: dict[str, Any] = field(default_factory=dict)  # at the report that is its value
+
+    @property
+    def value_params(self) -> dict[str, Any]:
+        """The parameters that gave its value, which may have changed since; without a value, the present ones."""
+        return self.params if self.value is None else self._params_then
 
     @property
     def ended(self) -> bool:

@@ -45,6 +45,16 @@ def test_the_winner(told: Told, folder: StudyFolder) -> None:
     assert winner(told.record, folder).splitlines()[-1] == "model in studies/first/best"
 
 
+def test_where_parameters_changed_after_the_value_those_that_gave_it_are_told(told: Told, folder: StudyFolder) -> None:
+    list(told.changed())
+    told.tell("ended", trial="0", state="complete")
+    assert winner(told.record, folder).splitlines()[1:3] == [
+        "best  trial 0: val_acc = 0.9 at epoch 1",
+        "      lr = 0.1",
+    ]
+    assert trials_table(told.record).splitlines()[-1].endswith("  lr=0.1")
+
+
 def test_one_trial_is_no_plural(told: Told, folder: StudyFolder) -> None:
     told.add(0.5)
     assert "\n1 trial (1 complete), 1 epochs, 4.0 s" in winner(told.record, folder) + "\n"
