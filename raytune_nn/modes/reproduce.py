@@ -16,6 +16,7 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.interrupt import terminable
 from raytune_nn.study.resume import stored_config
+from raytune_nn.trial.ctrl_c import raise_if_interrupted
 from raytune_nn.trial.targets import check_targets
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
@@ -114,9 +115,8 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
         isolation = Isolation(trial_threads(config))
         try:
             run_trial(context, TrialTask(trial.id, trial.params, front=()), isolation, send)
-        except SystemExit as exit:  # Lightning's answer to a KeyboardInterrupt
-            raise KeyboardInterrupt from exit
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            raise_if_interrupted(error)
             raise NotReproducedError(
                 f"trial {trial.id} must make its {count} reports again",
                 f"{type(error).__name__} after {len(reports)}: {error}",
