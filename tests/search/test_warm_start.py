@@ -116,6 +116,14 @@ def test_it_hears_what_this_study_counts() -> None:
 
 
 @pytest.mark.usefixtures("earlier")
+def test_what_this_study_counts_must_be_whole_numbers_there() -> None:
+    with pytest.raises(ConfigError, match=r"in which search\.fidelity=val_acc is a whole number") as caught:
+        warm_start(Told(), "studies/first", SPACE, LOSS, Fidelity("val_acc"))
+    assert caught.value.found == "-3.0 at epoch 1 of trial 0 of first"
+    assert caught.value.fix == "search.fidelity=step, or search.warm_start=null"
+
+
+@pytest.mark.usefixtures("earlier")
 def test_another_space_is_refused_with_the_difference() -> None:
     other = parse_space(
         {"optimizer": {"lr": "loguniform(1e-5, 1e-1)", "choose": {"sgd": {"momentum": "uniform(0, 1)"}, "adamw": {}}}}
