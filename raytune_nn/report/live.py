@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import format_results, format_value, named_results
+from raytune_nn.report.tables import counted, format_results, format_value, named_results
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import ENDED, TrialRecord
@@ -43,8 +43,9 @@ class LiveView:
         self._best_value: float | None = None  # shown last
         self._told_unsaved = False
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total}"),
-            TextColumn("trials"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            TextColumn("{task.description}"), BarColumn(bar_width=30),
+            TextColumn(f"{{task.completed:.0f}}/{counted(num_trials, 'trial')}"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             console=self._console,
         )  # fmt: skip
         start = "starting Ray and its workers" if num_trials > 1 else "starting"
@@ -130,7 +131,7 @@ class LiveView:
         if not new_best and time.monotonic() - self._shown < LINE_SECONDS:
             return
         self._shown, self._best_value = time.monotonic(), value
-        text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{self._num_trials} trials"
+        text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{counted(self._num_trials, 'trial')}"
         if best is not None:
             text += f"  best {named_results(best, record)} (trial {best.id})"
         if record.objective.further:

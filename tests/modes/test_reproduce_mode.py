@@ -29,13 +29,19 @@ def study(here: Path) -> StudyFolder:
 
 
 @pytest.mark.usefixtures("study")
+def test_a_trial_that_the_study_has_not_is_refused() -> None:
+    ran = run("mode=reproduce", "study.name=first", "study.trial=7")
+    assert (ran.code, ran.found) == (2, "7; it has trial 0 alone")
+
+
+@pytest.mark.usefixtures("study")
 def test_a_module_that_exits_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     def exits(*_: object) -> None:
         raise SystemExit(3)
 
     monkeypatch.setattr("raytune_nn.trial.fit.run_trial", exits)
     ran = run("mode=reproduce", "study.name=first")
-    assert (ran.code, ran.rule) == (5, "trial 0 must make its 1 reports again")
+    assert (ran.code, ran.rule) == (5, "trial 0 must make its 1 report again")
     assert ran.found == "SystemExit after 0: 3"
 
     def is_interrupted(*_: object) -> None:  # as Lightning ends then

@@ -190,6 +190,8 @@ def test_a_single_training_is_no_search(clock: Clock) -> None:
     text = drawn(a_study, trials=1)
     assert "training" in text
     assert "searching" not in text
+    for shown_text in (text, watch(a_study, trials=1)):
+        assert re.search(r"/1 trial\b", shown_text)
 
 
 @pytest.mark.parametrize("width", [1, 10, 20, 40, 60])
