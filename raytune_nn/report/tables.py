@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping
 
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
@@ -46,7 +45,7 @@ def _front_lines(record: StudyRecord) -> list[str]:
     lines = [f"\nPareto front of {counted(len(front), 'trial')}, best first by {record.objective.metric}"]
     for trial in front[:SHOWN_TRIALS]:
         lines.append(f"  trial {trial.id}: {named_results(trial, record)} at epoch {trial.value_epoch}")
-        lines += [f"      {_params(trial.value_params)}"] if trial.value_params else []
+        lines += [f"      {_params(trial)}"] if trial.value_params else []
     if len(front) > SHOWN_TRIALS:
         lines.append(f"  … and {len(front) - SHOWN_TRIALS} more in summary.json")
     return lines
@@ -81,8 +80,7 @@ def trials_table(record: StudyRecord) -> str:
     for trial in ranked:
         values = "".join(f" {text:>{width}}" for text, width in zip(format_results(trial, record), widths, strict=True))
         name = f"{'* ' if trial.id in stars else ''}{trial.id}"
-        params = _params(trial.value_params)
-        lines.append(f"{name:>6}  {trial.state:<10}{values}{trial.epochs:>8}{trial.seconds:>9.1f}  {params}")
+        lines.append(f"{name:>6}  {trial.state:<10}{values}{trial.epochs:>8}{trial.seconds:>9.1f}  {_params(trial)}")
     if len(record.trials) > len(ranked):
         lines.append(f"… and {len(record.trials) - len(ranked)} more in trials.csv")
     if stars:
@@ -146,8 +144,8 @@ def named_results(trial: TrialRecord, record: StudyRecord) -> str:
     return ", ".join(f"{goal.metric} = {text}" for goal, text in zip(record.objective.goals, texts, strict=True))
 
 
-def _params(params: Mapping[str, object]) -> str:
-    return " ".join(f"{path}={format_value(item)}" for path, item in params.items())
+def _params(trial: TrialRecord) -> str:
+    return " ".join(f"{path}={format_value(item)}" for path, item in trial.value_params.items())
 
 
 def counted(number: float, thing: str) -> str:
