@@ -27,6 +27,7 @@ class Saved:
     value: float | None
     value_epoch: int | None
     metrics: dict[str, float]
+    rung: int | None = None  # what it had reached, where that was a rung; None: a safety copy
 
 
 @dataclass
@@ -184,7 +185,8 @@ class StudyRecord:
             trial.value, trial.value_epoch, trial.metrics = values[0], event["epoch"], metrics
         if event.get("saved"):
             trial.saves += 1
-            trial.saved = Saved(trial.epochs, trial.folds, trial.value, trial.value_epoch, trial.metrics)
+            what = (trial.epochs, trial.folds, trial.value, trial.value_epoch, trial.metrics)
+            trial.saved = Saved(*what, rung=event.get("rung"))
 
     def _checkpointed(self, event: Event) -> None:
         self.trials[event["trial"]].checkpoint = event["folder"]
@@ -203,7 +205,7 @@ class StudyRecord:
         source = self.trials[event["source"]].saved if event["source"] is not None else None
         if source is not None and trial.saved is not None:
             trial.saves += 1
-            trial.saved = replace(trial.saved, epochs=source.epochs)
+            trial.saved = replace(trial.saved, epochs=source.epochs, rung=None)  # that is the other one's
         self._move(trial, "waiting")
 
     def _retried(self, event: Event) -> None:

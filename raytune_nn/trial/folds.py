@@ -77,7 +77,8 @@ def run_folds(
                 done.front, checkpoint = (fold.values,), folder.name
             saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done)
             means, seconds = mean_metrics(done.metrics, objective), time.monotonic() - started
-            if not send(Report(done.epochs, done.steps, seconds, means, checkpoint, saved)) or fold.lost:
+            report = Report(done.epochs, done.steps, seconds, means, checkpoint, saved, done.epochs if saved else None)
+            if not send(report) or fold.lost:
                 return
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -18,7 +18,7 @@ from trial_parts import base_config, context, isolation_undone
 
 from raytune_nn.trial import fit, outbox, trainable
 from raytune_nn.trial.isolation import Isolation
-from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.outbox import Outbox, node_folder
 from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.trainable import _Training
 
@@ -174,7 +174,7 @@ class TestWholeTrial:
     @pytest.fixture
     def share(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(dir="/dev/shm") as share:
-            assert trainable.node_folder(share) is not None
+            assert node_folder(share) is not None
             yield Path(share)
 
     def train(self, folder: Path, **changes: Any) -> list[dict[str, Any]]:

@@ -87,6 +87,7 @@ def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., _Training]
             "metrics": {"val_acc": 0.125},
             "checkpoint": None,
             "saved": False,
+            "rung": None,
             "unsaved": "",
         }
     ]
