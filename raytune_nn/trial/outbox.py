@@ -133,8 +133,8 @@ class Outbox:
         with waiting:
             if self._dropped or self._failure is not None:
                 return ""
-            waiting.seek(0)
             try:
+                waiting.seek(0)
                 _write(path, partial(shutil.copyfileobj, waiting, length=2**20), durable)
             except Exception as error:
                 if not needed:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Iterator
 from typing import IO
 
 import pytest
 
 
 class SlowStorage:
-    """While it is made, copies into a study's folder wait until ``open`` is set."""
+    """Copies into a study's folder wait until ``open`` is set; ``begun`` is, once one does."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.open = threading.Event(), threading.Event()
@@ -22,3 +23,10 @@ class SlowStorage:
             copy(source, target, length)
 
         monkeypatch.setattr(shutil, "copyfileobj", slowly)
+
+
+def slow_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowStorage]:
+    """The body of a fixture: in the end what waits is let."""
+    storage = SlowStorage(monkeypatch)
+    yield storage
+    storage.open.set()

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import torch
-from slow_storage import SlowStorage
+from slow_storage import SlowStorage, slow_storage
 from test_training_state import EPOCHS, digits
 from trial_parts import base_config, context, isolation_undone
 
@@ -53,9 +53,7 @@ class Script:
 
 @pytest.fixture
 def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowStorage]:
-    storage = SlowStorage(monkeypatch)
-    yield storage
-    storage.open.set()
+    yield from slow_storage(monkeypatch)
 
 
 @pytest.fixture

@@ -13,16 +13,14 @@ from typing import IO
 
 import pytest
 import torch
-from slow_storage import SlowStorage
+from slow_storage import SlowStorage, slow_storage
 
 from raytune_nn.trial.outbox import MOST, Outbox, Write, node_folder
 
 
 @pytest.fixture
 def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowStorage]:
-    storage = SlowStorage(monkeypatch)
-    yield storage
-    storage.open.set()
+    yield from slow_storage(monkeypatch)
 
 
 @pytest.fixture
