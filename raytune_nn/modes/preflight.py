@@ -77,13 +77,13 @@ def preflight(composed: Composed) -> Checked:
         )
     if not -(2**63) <= settings.seed < 2**63:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
-    check_checkpoints(settings.checkpoints)
     _check_epochs(settings)
     check_weights(settings.model_weights)
     space, branches = _space(composed) if settings.search else (Space(), {})
     check_monitors(objective, composed.config, branches)
     fidelity = EPOCHS if settings.search is None else read_fidelity(settings.search.fidelity)
     searcher_node, scheduler = _search(composed, space, objective, fidelity)
+    check_checkpoints(settings.checkpoints, scheduler.pauses)
     epochs = settings.budget.max_epochs
     check_folds(objective, composed.config, branches, space, scheduler, epochs)
     check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)

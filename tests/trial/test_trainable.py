@@ -16,7 +16,6 @@ from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.trainable import TrialActor, _Training
 
 Send = Callable[[Report], bool]
-Stopped = Callable[[], bool]
 
 
 class Script:
@@ -27,7 +26,7 @@ class Script:
         self.answers: list[tuple[int, bool]] = []
         self.changed = threading.Condition()
 
-    def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
+    def __call__(self, study: object, task: object, isolation: object, send: Send, *_: object) -> None:
         for epoch in self.epochs:
             goes_on = send(Report(epoch, step=10 * epoch, seconds=1.0, metrics={"val_acc": epoch / 8}))
             with self.changed:
@@ -88,6 +87,7 @@ def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., _Training]
             "metrics": {"val_acc": 0.125},
             "checkpoint": None,
             "saved": False,
+            "rung": None,
             "unsaved": "",
         }
     ]
@@ -121,7 +121,7 @@ def test_reports_are_gathered_for_a_while(
     """The second report comes shortly after the first was asked for."""
 
     class Late(Script):
-        def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
+        def __call__(self, study: object, task: object, isolation: object, send: Send, *_: object) -> None:
             for epoch in self.epochs:
                 send(Report(epoch, step=epoch, seconds=1.0, metrics={}))
                 time.sleep(0.1 if epoch == 1 else 0)
@@ -201,10 +201,10 @@ def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Traini
     reported, go_on = threading.Event(), threading.Event()
 
     class Slow(Script):
-        def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
+        def __call__(self, study: object, task: object, isolation: object, send: Send, *_: object) -> None:
             reported.set()
             go_on.wait(10)
-            super().__call__(study, task, isolation, send, stopped)
+            super().__call__(study, task, isolation, send)
 
     script = Slow([1, 2])
     training = begin(script, ())
