@@ -127,7 +127,7 @@ def test_it_learns_from_an_earlier_study(make: Callable[[int], Searcher]) -> Non
 
 
 def test_tpe_learns_from_stopped_trials() -> None:
-    searcher, near = TPE(SPACE, 0), []
+    searcher, near = TPE(SPACE, 0, random_share=0.0), []
     for number in range(60):
         params = searcher.suggest(number)
         assert params is not None
