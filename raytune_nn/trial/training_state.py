@@ -142,18 +142,22 @@ def write_state(state: dict[str, Any], path: Path) -> None:
 
 
 def _random_states() -> dict[str, Any]:
+    """Long lists as tensors: what loads with ``weights_only`` reads number by number."""
+    version, words, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     return {
-        "python": random.getstate(),
-        "numpy": (kind, np.asarray(keys).tolist(), *rest),
+        "python": (version, torch.tensor(words), gauss),
+        "numpy": (kind, torch.tensor(np.asarray(keys, dtype=np.int64)), *rest),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
 
 
 def _set_random_states(states: dict[str, Any]) -> None:
-    random.setstate(states["python"])
-    np.random.set_state(states["numpy"])
+    version, words, gauss = states["python"]
+    kind, keys, *rest = states["numpy"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    np.random.set_state((kind, keys.numpy(), *rest))
     torch.set_rng_state(states["torch"])
     if states["cuda"]:
         torch.cuda.set_rng_state_all(states["cuda"])
