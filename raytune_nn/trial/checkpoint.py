@@ -50,7 +50,7 @@ class Checkpointer:
         if not self._objective.joins(values, self._front):
             return None
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / CONFIG).write_text(yaml.safe_dump(self._config, sort_keys=False))
+        (self._folder / CONFIG).write_text(yaml.dump(self._config, Dumper=yaml.CSafeDumper, sort_keys=False))
         draft = self._folder / f".{MODEL}"
         _save(trainer, draft)
         os.replace(draft, self._folder / MODEL)
@@ -67,7 +67,7 @@ def _save(trainer: Trainer, path: Path) -> None:
 
 
 def _loads(key: str, part: Any) -> bool:
-    if key in ("state_dict", "loops"):  # tensors and numbers; the first is too large to try
+    if key in ("state_dict", "loops") or isinstance(part, (int, str)):  # tensors and numbers; the first is large
         return True
     buffer = io.BytesIO()
     try:
