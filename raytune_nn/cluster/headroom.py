@@ -67,5 +67,7 @@ def _memory(count: int) -> list[GpuMemory]:
         answer = subprocess.run([*_QUERY, *chosen], capture_output=True, text=True, timeout=_SECONDS, check=True).stdout
     except (OSError, subprocess.SubprocessError):  # no NVIDIA GPU, or no tool for it in this container
         return []
-    rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines()[:count]]
-    return [GpuMemory(index, float(free), float(used)) for index, free, used in rows if free.isdigit()]
+    rows = [[cell.strip() for cell in line.split(",")] for line in answer.splitlines()]
+    gpus = [row for row in rows if len(row) == 3 and row[0].isdigit()][:count]  # warnings may stand among them
+    known = [row for row in gpus if all(map(str.isdigit, row))]
+    return [GpuMemory(index, float(free), float(used)) for index, free, used in known]

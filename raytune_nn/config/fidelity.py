@@ -43,7 +43,10 @@ class Fidelity:
             return None
         # Lightning's mean of equal numbers may be off by a rounding of float32.
         if not math.isfinite(count) or count < 0 or abs(count - round(count)) > 1e-6 * count:
-            raise ValueError(f"search.fidelity={self.name} must be a whole number, but was {count} in a report")
+            raise ValueError(
+                f"search.fidelity={self.name} must be a whole number, but was {count} in a report; "
+                "search.fidelity=step counts optimizer steps"
+            )
         return round(count)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
-from raytune_nn.report.tables import commands, failures, winner
+from raytune_nn.report.tables import commands, counted, failures, winner
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.session import StudyPlan
@@ -24,10 +24,11 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
         raise InterruptedStudyError("the study was interrupted; what it had is kept", fix=resume)
     if record.best is None:
         of_folds = " of all its folds" if record.objective.folds else ""
-        counted = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
+        states = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
+        since = f"; ended since {record.reason}" if record.reason else ""
         raise NoSuccessfulTrialError(
             f"a study needs one trial that ends with a finite value{of_folds}",
-            f"{len(record.trials)} trials: {counted}{f'; ended since {record.reason}' if record.reason else ''}",
+            f"{counted(len(record.trials), 'trial')}: {states}{since}",
             "a longer budget" if record.reason else f"read what went wrong above, or in {folder.journal}",
         )
     print(winner(record, folder))

@@ -16,6 +16,7 @@ from raytune_nn.errors import ConfigError, NoSuccessfulTrialError
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.curve import draw_curve
 from raytune_nn.study.interrupt import terminable
+from raytune_nn.trial.ctrl_c import raise_if_interrupted
 
 if TYPE_CHECKING:
     from raytune_nn.trial.lr_range import LrRange, Sweep
@@ -72,8 +73,7 @@ def _sweep(checked: Checked) -> Sweep:
             rates = exponential_rates(test.low, test.high, test.steps)
             return sweep_rates(config, isolation, rates, lambda *_: progress.advance(task))
         except (Exception, SystemExit) as error:
-            if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to it is to exit
-                raise KeyboardInterrupt from error
+            raise_if_interrupted(error)
             last = "\n    ".join(traceback.format_exc().strip().splitlines()[-12:])
             raise NoSuccessfulTrialError("a range test needs a training that runs", last) from error
 

@@ -12,6 +12,7 @@ from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.modes.preflight import Checked, preflight
+from raytune_nn.report.tables import counted
 from raytune_nn.space.leaf import written
 from raytune_nn.space.space import Space
 from raytune_nn.study.disk import Disk, peak
@@ -74,9 +75,9 @@ def _epochs(training: int, folds: int | None, trials: int) -> str:
 
 def _disk(disk: Disk) -> str:
     """Rounded up: it is what may be needed."""
-    parts = [f"{_count(disk.models, 'model')} of {_megabytes(disk.size.model)}"]
+    parts = [f"{counted(disk.models, 'model')} of {_megabytes(disk.size.model)}"]
     if disk.states:
-        parts.append(f"{_count(disk.states, 'training state')} of {_megabytes(disk.size.state)}")
+        parts.append(f"{counted(disk.states, 'training state')} of {_megabytes(disk.size.state)}")
     return f"at most about {_megabytes(disk.total)}: {', '.join(parts)}, and {_megabytes(disk.other)} of reports"
 
 
@@ -87,24 +88,20 @@ def _megabytes(count: int) -> str:
 
 def _slots(capacity: Capacity, resources: ResourcesConfig) -> str:
     shared = trials_on_one_gpu(capacity, resources)
-    each = f"{_count(capacity.slots, 'trial')} at once, each {_amounts(resources)}"
+    each = f"{counted(capacity.slots, 'trial')} at once, each {_amounts(resources)}"
     return f"{each}; {shared} share a GPU" if shared > 1 else each
 
 
 def _amounts(resources: ResourcesConfig) -> str:
-    parts = [_count(resources.cpus, "CPU"), _count(resources.gpus, "GPU")]
+    parts = [counted(resources.cpus, "CPU"), counted(resources.gpus, "GPU")]
     return " and ".join(parts if resources.gpus else parts[:1])
-
-
-def _count(number: float, thing: str) -> str:
-    return f"{number:g} {thing}{'' if number == 1 else 's'}"
 
 
 def _space_lines(space: Space) -> list[str]:
     if space.is_empty:
         return ["space      none: a single training"]
     size = space.size()
-    head = f"space      {'a continuum' if size is None else f'{size} points'}"
+    head = f"space      {'a continuum' if size is None else counted(size, 'point')}"
     lines = []
     for path, domain, chosen in space.paths():
         condition = "".join(f"  if {group}={option}" for group, option in chosen.items())

@@ -25,6 +25,7 @@ from raytune_nn.config.schema import Config, Mode
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.pairing import check_pairing
+from raytune_nn.search.pbt_replay import PBTReplay
 from raytune_nn.search.points import PointsFirst, read_points
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
@@ -98,7 +99,7 @@ def preflight(composed: Composed) -> Checked:
         space=space,
         objective=objective,
         fidelity=fidelity,
-        searcher=_searcher(settings, searcher_node, space, objective, fidelity),
+        searcher=_searcher(settings, searcher_node, scheduler, space, objective, fidelity),
         scheduler=scheduler,
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
@@ -131,12 +132,20 @@ def _search(
 
 
 def _searcher(
-    settings: Config, node: Mapping[str, Any], space: Space, objective: Objective, fidelity: Fidelity
+    settings: Config,
+    node: Mapping[str, Any],
+    scheduler: Scheduler,
+    space: Space,
+    objective: Objective,
+    fidelity: Fidelity,
 ) -> Searcher:
     search, seed = settings.search, settings.seed
     if search is None:
         return RandomSearcher(space, seed)
-    extras = {"objectives": len(objective.goals)}  # those that learn nothing need not know how many there are
+    extras = {  # those that learn nothing need not know how many objectives there are
+        "objectives": len(objective.goals),
+        "schedule": scheduler.schedule if isinstance(scheduler, PBTReplay) else (),
+    }
     searcher: Searcher = instantiate(node, space=space, seed=seed, **_taken(node, extras))
     if search.warm_start is not None:
         warm_start(searcher, search.warm_start, space, objective, fidelity)

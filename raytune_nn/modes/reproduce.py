@@ -10,11 +10,14 @@ from typing import Any
 from raytune_nn.config.compose import Composed, type_config
 from raytune_nn.errors import ConfigError, NotReproducedError
 from raytune_nn.modes.existing import open_existing
+from raytune_nn.report.tables import counted
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.interrupt import terminable
 from raytune_nn.study.resume import stored_config
+from raytune_nn.trial.ctrl_c import raise_if_interrupted
 from raytune_nn.trial.targets import check_targets
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
@@ -44,9 +47,9 @@ def reproduce(composed: Composed) -> None:
             )
     if len(repeated) < len(recorded):
         raise NotReproducedError(
-            f"trial {trial.id} must make its {len(recorded)} reports again", f"it made {len(repeated)}"
+            f"trial {trial.id} must make its {counted(len(recorded), 'report')} again", f"it made {len(repeated)}"
         )
-    print(f"reproduced: trial {trial.id}, {len(recorded)} reports, every metric equal to the last bit")
+    print(f"reproduced: trial {trial.id}, {counted(len(recorded), 'report')}, every metric equal to the last bit")
 
 
 def first_difference(before: Metrics, now: Metrics) -> str:
@@ -63,7 +66,8 @@ def _chosen(composed: Composed, record: StudyRecord) -> TrialRecord:
     wanted = composed.settings.study.trial
     trial = record.best if wanted is None else record.trials.get(wanted)
     if trial is None:
-        known = f"trials 0 to {len(record.trials) - 1}" if record.trials else "no trial"
+        last = len(record.trials) - 1
+        known = f"trials 0 to {last}" if last > 0 else "trial 0 alone" if last == 0 else "no trial"
         raise ConfigError("study.trial must be a trial of the study", f"{wanted}; it has {known}", "study.trial=0")
     return trial
 
@@ -113,11 +117,10 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
         isolation = Isolation(trial_threads(config))
         try:
             run_trial(context, TrialTask(trial.id, trial.params, front=()), isolation, send)
-        except SystemExit as exit:  # Lightning's answer to a KeyboardInterrupt
-            raise KeyboardInterrupt from exit
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            raise_if_interrupted(error)
             raise NotReproducedError(
-                f"trial {trial.id} must make its {count} reports again",
+                f"trial {trial.id} must make its {counted(count, 'report')} again",
                 f"{type(error).__name__} after {len(reports)}: {error}",
             ) from error
     return reports

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import format_results, format_value, named_results
+from raytune_nn.report.tables import counted, format_results, format_value, named_results
 from raytune_nn.store.journal import Event
-from raytune_nn.store.record import ENDED, StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import ENDED, TrialRecord
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0  # between plain lines, but for a new best
@@ -41,8 +43,9 @@ class LiveView:
         self._best_value: float | None = None  # shown last
         self._told_unsaved = False
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=30), TextColumn("{task.completed:.0f}/{task.total}"),
-            TextColumn("trials"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            TextColumn("{task.description}"), BarColumn(bar_width=30),
+            TextColumn(f"{{task.completed:.0f}}/{counted(num_trials, 'trial')}"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
             console=self._console,
         )  # fmt: skip
         start = "starting Ray and its workers" if num_trials > 1 else "starting"
@@ -128,7 +131,7 @@ class LiveView:
         if not new_best and time.monotonic() - self._shown < LINE_SECONDS:
             return
         self._shown, self._best_value = time.monotonic(), value
-        text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{self._num_trials} trials"
+        text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{counted(self._num_trials, 'trial')}"
         if best is not None:
             text += f"  best {named_results(best, record)} (trial {best.id})"
         if record.objective.further:
@@ -156,7 +159,7 @@ class LiveView:
             for index, trial in enumerate(trials):
                 table.add_row(
                     title if index == 0 else "",
-                    *self._row(trial, record),
+                    *self._row(trial, trial.value_params if title == best else trial.params, record),
                     style="bold" if title == best and index == 0 else "",
                 )
         if len(running) > SHOWN_RUNNING:
@@ -174,8 +177,8 @@ class LiveView:
         """Of a whole trial."""
         return self._settings.budget.max_epochs * (record.objective.folds or 1)
 
-    def _row(self, trial: TrialRecord, record: StudyRecord) -> tuple[str | Text, ...]:
+    def _row(self, trial: TrialRecord, params: Mapping[str, Any], record: StudyRecord) -> tuple[str | Text, ...]:
         values = format_results(trial, record, digits=5)
-        params = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in trial.params.items())
-        shown = Text(params)  # no markup: [/relu] is a value
+        named = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in params.items())
+        shown = Text(named)  # no markup: [/relu] is a value
         return trial.id, *values, f"{trial.epochs}/{self._epochs(record)}", shown

@@ -8,7 +8,8 @@ import shlex
 from collections import defaultdict
 
 from raytune_nn.store.folder import StudyFolder
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 
 SHOWN_TRIALS = 10
 
@@ -20,9 +21,9 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
         return "no trial has a value"
     lines = _front_lines(record) if record.objective.further else _best_lines(best, record)
     states = ", ".join(f"{record.counts[state]} {state}" for state in record.counts if record.counts[state])
-    count = f"{len(record.trials)} trial{'s' if len(record.trials) != 1 else ''}"
-    took = f"{record.epochs} epochs, {record.wall_seconds:.1f} s"
-    lines.append(f"\n{count} ({states}), {took}{f'; ended since {record.reason}' if record.reason else ''}")
+    took = f"{counted(record.epochs, 'epoch')}, {record.wall_seconds:.1f} s"
+    since = f"; ended since {record.reason}" if record.reason else ""
+    lines.append(f"\n{counted(len(record.trials), 'trial')} ({states}), {took}{since}")
     alone = [trial.id for trial in record.trials.values() if trial.alone]
     if alone:
         lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
@@ -35,17 +36,16 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
 def _best_lines(best: TrialRecord, record: StudyRecord) -> list[str]:
     where = f"at epoch {best.value_epoch}" if record.objective.folds is None else f"over {best.folds} folds"
     lines = [f"\nbest  trial {best.id}: {named_results(best, record)} {where}"]
-    return lines + [f"      {path} = {format_value(value)}" for path, value in best.params.items()]
+    return lines + [f"      {path} = {format_value(value)}" for path, value in best.value_params.items()]
 
 
 def _front_lines(record: StudyRecord) -> list[str]:
     """What no other trial beats by all metrics, best first by the first one."""
     front = record.front
-    count = "1 trial" if len(front) == 1 else f"{len(front)} trials"
-    lines = [f"\nPareto front of {count}, best first by {record.objective.metric}"]
+    lines = [f"\nPareto front of {counted(len(front), 'trial')}, best first by {record.objective.metric}"]
     for trial in front[:SHOWN_TRIALS]:
         lines.append(f"  trial {trial.id}: {named_results(trial, record)} at epoch {trial.value_epoch}")
-        lines += [f"      {_params(trial)}"] if trial.params else []
+        lines += [f"      {_params(trial)}"] if trial.value_params else []
     if len(front) > SHOWN_TRIALS:
         lines.append(f"  … and {len(front) - SHOWN_TRIALS} more in summary.json")
     return lines
@@ -116,8 +116,7 @@ def failures(record: StudyRecord) -> str:
             causes[trial.reason].append(trial)
     lines = ["\nwhat went wrong"]
     for cause, trials in sorted(causes.items(), key=lambda item: -len(item[1])):
-        several = "s" if len(trials) > 1 else ""
-        lines.append(f"  {len(trials)} time{several}: {cause}  ({_listed([trial.id for trial in trials])})")
+        lines.append(f"  {counted(len(trials), 'time')}: {cause}  ({_listed([trial.id for trial in trials])})")
         lines += [f"    {line}" for line in trials[0].error.strip().splitlines()[-12:]]
     return "\n".join(lines)
 
@@ -146,7 +145,13 @@ def named_results(trial: TrialRecord, record: StudyRecord) -> str:
 
 
 def _params(trial: TrialRecord) -> str:
-    return " ".join(f"{path}={format_value(item)}" for path, item in trial.params.items())
+    return " ".join(f"{path}={format_value(item)}" for path, item in trial.value_params.items())
+
+
+def counted(number: float, thing: str) -> str:
+    """How many there are: ``1 trial``, ``0.5 CPUs``."""
+    shown = str(number) if isinstance(number, int) else f"{number:g}"
+    return f"{shown} {thing}{'' if number == 1 else 's'}"
 
 
 def format_value(value: object) -> str:

@@ -21,7 +21,7 @@ class TPE(OptunaSearcher):
         space: What to draw from.
         seed: Another seed gives other suggestions.
         startup_trials: Trials with a value before the first that the model draws; until then they are random.
-        candidates: Draws from the density of the good, of which the most promising is tried.
+        candidates: Draws from the density of the good, of which the most promising is tried; 64 as in BOHB.
         objectives: How many there are.
 
     Raises:
@@ -33,7 +33,7 @@ class TPE(OptunaSearcher):
     ranks_pruned = True
 
     def __init__(
-        self, space: Space, seed: int, startup_trials: int = 10, candidates: int = 24, objectives: int = 1
+        self, space: Space, seed: int, startup_trials: int = 10, candidates: int = 64, objectives: int = 1
     ) -> None:
         check_count("startup_trials", startup_trials, 1)
         check_count("candidates", candidates, 1)

@@ -16,7 +16,7 @@ from raytune_nn.space.leaf import written
 from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
 from raytune_nn.store.folder import StudyFolder
-from raytune_nn.store.journal import read_journal
+from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
 
 
@@ -30,7 +30,8 @@ def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objecti
         fidelity: What this study counts; the other one may have counted something else.
 
     Raises:
-        ConfigError: There is no such study, or it had another space or objective.
+        ConfigError: There is no such study, it had another space or objective, or what this one counts was no whole
+            number there.
         UnusableError: Its journal is damaged.
     """
     other = StudyFolder(Path(os.path.abspath(os.path.expanduser(folder))))
@@ -42,12 +43,23 @@ def warm_start(searcher: Searcher, folder: str, space: Space, objective: Objecti
     for event in read_journal(other.journal):
         record.apply(event)
         if event["type"] == "reported":
-            score, reached = record.score(event["metrics"]), fidelity.reached(event)
+            score, reached = record.score(event["metrics"]), _reached(event, fidelity, other)
             if score is not None and reached is not None:
                 searcher.on_report(f"{other.path}/{event['trial']}", reached, score)
         elif event["type"] == "ended":
             trial = record.trials[event["trial"]]
-            searcher.on_end(f"{other.path}/{trial.id}", trial.params, record.final_score(trial), trial.state)
+            searcher.on_end(f"{other.path}/{trial.id}", trial.value_params, record.final_score(trial), trial.state)
+
+
+def _reached(report: Event, fidelity: Fidelity, other: StudyFolder) -> int | None:
+    try:
+        return fidelity.reached(report)
+    except ValueError as error:
+        raise ConfigError(
+            f"search.warm_start must be a study in which search.fidelity={fidelity.name} is a whole number",
+            f"{report['metrics'][fidelity.name]} at epoch {report['epoch']} of trial {report['trial']} of {other.name}",
+            "search.fidelity=step, or search.warm_start=null",
+        ) from error
 
 
 def _check_space(other: StudyFolder, space: Space) -> None:

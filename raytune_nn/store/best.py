@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from bisect import insort
-from typing import TYPE_CHECKING
 
 from raytune_nn.config.objective import Objective, Values
-
-if TYPE_CHECKING:
-    from raytune_nn.store.record import TrialRecord
+from raytune_nn.store.trial import TrialRecord
 
 
 class BestTrials:

@@ -18,7 +18,8 @@ from pathlib import Path
 from raytune_nn.config.schema import CheckpointsConfig
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import usable
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 
 STATES = "resume-*.ckpt"
 

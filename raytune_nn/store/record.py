@@ -1,70 +1,18 @@
 """The record of a study: its journal folded into one small object.
 
-The driver folds each event as it writes it; resume, results and report fold the same events from disk. A finished
-trial keeps a few numbers, not its reports, so that the record of 10,000 trials stays small.
+The driver folds each event as it writes it; resume, results and report fold the same events from disk.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.best import BestTrials
 from raytune_nn.store.journal import Event
-
-ENDED = ("complete", "stopped", "diverged", "failed")
-
-
-@dataclass(frozen=True)
-class Saved:
-    """What was known of a trial when its state was last saved; it goes on from there."""
-
-    epochs: int
-    folds: int
-    value: float | None
-    value_epoch: int | None
-    metrics: dict[str, float]
-
-
-@dataclass
-class TrialRecord:
-    """What is known of one trial."""
-
-    id: str
-    params: dict[str, Any]  # dotted path -> sampled value
-    state: str = "waiting"  # waiting, running, paused, or one of ENDED
-    epochs: int = 0
-    folds: int = 0  # done, where the objective has folds: each is one report
-    seconds: float = 0.0  # spent training, all attempts
-    value: float | None = None  # the objective by `objective.take`; of several metrics the first
-    value_epoch: int | None = None  # the epoch that reported it
-    metrics: dict[str, float] = field(default_factory=dict)  # all metrics of that report
-    checkpoint: str | None = None  # folder name under checkpoints/, once one was written
-    saves: int = 0  # states of its training that were written; the last is `saved`
-    saved: Saved | None = None
-    retries: int = 0
-    alone: bool = False  # it ran out of memory on a GPU that it shared, and has one to itself since then
-    reason: str = ""  # why it paused, waits for a GPU, was stopped or failed; of a failure the traceback's last line
-    error: str = ""  # traceback of a failure
-    _earlier_seconds: float = 0.0  # of attempts before this one
-
-    @property
-    def ended(self) -> bool:
-        """Whether it will report no more."""
-        return self.state in ENDED
-
-    @property
-    def just_saved(self) -> bool:
-        """Whether its state at the last report is on the disk."""
-        return self.saved is not None and self.saved.epochs == self.epochs
-
-    @property
-    def successful(self) -> bool:
-        """Whether its value counts."""
-        return self.value is not None and self.state in ("complete", "stopped")
+from raytune_nn.store.trial import Saved, TrialRecord
 
 
 class StudyRecord:
@@ -166,9 +114,10 @@ class StudyRecord:
         self._move(trial, "running")
         trial._earlier_seconds = trial.seconds
         goes_on = event.get("epoch", 0) > 0
-        begin = trial.saved if goes_on and trial.saved is not None else Saved(0, 0, None, None, {})
+        begin = trial.saved if goes_on and trial.saved is not None else Saved(0, 0, None, None, {}, {})
         trial.epochs, trial.folds = begin.epochs, begin.folds
         trial.value, trial.value_epoch, trial.metrics = begin.value, begin.value_epoch, begin.metrics
+        trial._params_then = begin.params
 
     def _reported(self, event: Event) -> None:
         trial, metrics = self.trials[event["trial"]], event["metrics"]
@@ -182,9 +131,11 @@ class StudyRecord:
         values = self.objective.values(metrics)
         if values is not None and self.objective.replaces(values, self.values(trial)):
             trial.value, trial.value_epoch, trial.metrics = values[0], event["epoch"], metrics
+            trial._params_then = trial.params
         if event.get("saved"):
             trial.saves += 1
-            trial.saved = Saved(trial.epochs, trial.folds, trial.value, trial.value_epoch, trial.metrics)
+            of_value = (trial.value, trial.value_epoch, trial.metrics, trial._params_then)
+            trial.saved = Saved(trial.epochs, trial.folds, *of_value)
 
     def _checkpointed(self, event: Event) -> None:
         self.trials[event["trial"]].checkpoint = event["folder"]

@@ -16,7 +16,8 @@ from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.checkpoints import States
 from raytune_nn.store.journal import Event, Journal
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.trial.task import TrialTask

@@ -16,7 +16,8 @@ from raytune_nn import __version__
 from raytune_nn.config.objective import Objective
 from raytune_nn.store.checkpoints import STATES
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 
 _LIBRARIES = ("ray", "torch", "pytorch-lightning", "hydra-core")
 
@@ -66,7 +67,8 @@ def _objective(objective: Objective) -> dict[str, Any]:
 def _best(best: TrialRecord, record: StudyRecord) -> dict[str, Any]:
     values = {"values": record.values(best)} if record.objective.further else {}
     folds = {} if record.objective.folds is None else {"std": record.std(best), "folds": best.folds}
-    return {"trial": best.id, "value": best.value, **values, "epoch": best.value_epoch, **folds, "params": best.params}
+    params = best.value_params
+    return {"trial": best.id, "value": best.value, **values, "epoch": best.value_epoch, **folds, "params": params}
 
 
 def _front(record: StudyRecord) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def _front(record: StudyRecord) -> dict[str, Any]:
     if not record.objective.further:
         return {}
     front = [
-        {"trial": trial.id, "values": record.values(trial), "epoch": trial.value_epoch, "params": trial.params}
+        {"trial": trial.id, "values": record.values(trial), "epoch": trial.value_epoch, "params": trial.value_params}
         for trial in record.front
     ]
     return {"pareto_front": front}
@@ -83,11 +85,13 @@ def _front(record: StudyRecord) -> dict[str, Any]:
 def trials_table(record: StudyRecord) -> str:
     """One row a trial as CSV; a parameter that a trial does not have is empty, as is the value of a diverged one.
 
+    The parameters are those that gave the value: a population changes them on the way.
+
     A study with folds has the standard deviation over them in a last column, empty for a trial of fewer than two.
     A study of several metrics has a column for each after the first, and one that says whether a trial is on the Pareto
     front. Texts stand as they are, other parameters as JSON: ``null``, ``true``, ``[64, 64]``.
     """
-    paths = sorted({path for trial in record.trials.values() for path in trial.params})
+    paths = sorted({path for trial in record.trials.values() for path in trial.value_params})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     last = _last_columns(record)
@@ -100,7 +104,7 @@ def trials_table(record: StudyRecord) -> str:
                 _number(trial.value),
                 trial.epochs,
                 f"{trial.seconds:.3f}",
-                *(_cell(trial.params.get(path, "")) for path in paths),
+                *(_cell(trial.value_params.get(path, "")) for path in paths),
                 *(cell(trial) for cell in last.values()),
             ]
         )

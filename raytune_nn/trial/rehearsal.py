@@ -22,6 +22,7 @@ from raytune_nn.store.folder import check_room
 from raytune_nn.trial.blame import blame
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint_size import checkpoint_size
+from raytune_nn.trial.ctrl_c import raise_if_interrupted
 from raytune_nn.trial.fit import quieten
 from raytune_nn.trial.gpu import is_out_of_memory
 from raytune_nn.trial.instantiate import locate_all, setting
@@ -93,8 +94,7 @@ def _refusal(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> ConfigError 
     except ConfigError as error:
         return error
     except (Exception, SystemExit) as error:  # the user's code can raise anything
-        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning's answer to it is to exit
-            raise KeyboardInterrupt from error
+        raise_if_interrupted(error)
         if isinstance(error, MemoryError) or is_out_of_memory(error) or _CPU_MEMORY in str(error):
             return None  # other trials may be smaller
         return blame(error, stop.part, config)

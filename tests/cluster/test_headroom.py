@@ -96,6 +96,15 @@ def test_a_gpu_that_nobody_shares_is_not_asked_about(gpus: Gpus, share: float) -
     assert not asked.exists()
 
 
+def test_other_lines_of_the_tool_and_cells_that_it_does_not_know_count_for_nothing(gpus: Gpus) -> None:
+    warning = "WARNING: infoROM is corrupted at gpu 0000:02:00.0, see the manual, or the log"
+    gpus(warning, "", f"0, {24 * GIB}, [N/A]", f"3, {24 * GIB},", f"1, [N/A], {24 * GIB}", warning, f"2, {24 * GIB}, 0")
+    check(0.5, count=4)
+    gpus(warning, f"0, {24 * GIB}, 0", warning, f"1, 0, {24 * GIB}")
+    check(0.5, count=1)
+    assert "on GPU 1, " in str(refused(0.5, count=2).found)
+
+
 def test_where_nobody_can_tell_nothing_is_refused(gpus: Gpus) -> None:
     check(0.25)
     gpus("0, [N/A], [N/A]")

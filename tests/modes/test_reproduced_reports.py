@@ -11,7 +11,7 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.modes.reproduce import _reports
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Journal
-from raytune_nn.store.record import TrialRecord
+from raytune_nn.store.trial import TrialRecord
 
 
 def reports(folder: Path, *events: tuple[str, dict[str, Any]]) -> list[int]:

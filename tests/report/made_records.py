@@ -47,6 +47,17 @@ class Told:
             reason = error.strip().splitlines()[-1] if error else ""
             yield self.tell("ended", trial=trial, state=end, reason=reason, error=error)
 
+    def changed(self) -> Iterator[Event]:
+        """A trial that reports 0.9 with one rate, goes on with another, reports 0.8, and runs on."""
+        trial = str(len(self.record.trials))
+        yield self.tell("suggested", trial=trial, params={"lr": 0.1})
+        yield self.tell("started", trial=trial)
+        yield self.tell("reported", trial=trial, epoch=1, seconds=1.0, metrics={self.metric: 0.9}, saved=True)
+        yield self.tell("decided", trial=trial, decision="pause", reason="so")
+        yield self.tell("resumed", trial=trial, source=None, params={"lr": 0.5}, new=False)
+        yield self.tell("started", trial=trial, epoch=1)
+        yield self.tell("reported", trial=trial, epoch=2, seconds=1.0, metrics={self.metric: 0.8}, saved=True)
+
     def add(self, *values: float, **more: Any) -> None:
         """A trial that nobody listens to."""
         for _ in self.trial(*values, **more):

@@ -165,6 +165,17 @@ def test_a_terminal_shows_what_runs_and_what_is_best(clock: Clock) -> None:
     assert "3/4 trials" in text
 
 
+def test_what_runs_has_its_present_parameters_and_the_best_those_of_its_value(clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        view.heard(told.open(), told.record)
+        for event in told.changed():
+            view.heard(event, told.record)
+
+    rows = [line.split() for line in drawn(script).splitlines()]
+    assert ["running", "0", "0.9", "2/9", "lr=0.5"] in rows
+    assert ["best", "0", "0.9", "2/9", "lr=0.1"] in rows
+
+
 def test_before_the_first_trial_the_wait_is_explained(clock: Clock) -> None:
     def script(told: Told, view: LiveView) -> None:
         view.heard(told.open(), told.record)
@@ -179,6 +190,8 @@ def test_a_single_training_is_no_search(clock: Clock) -> None:
     text = drawn(a_study, trials=1)
     assert "training" in text
     assert "searching" not in text
+    for shown_text in (text, watch(a_study, trials=1)):
+        assert re.search(r"/1 trial\b", shown_text)
 
 
 @pytest.mark.parametrize("width", [1, 10, 20, 40, 60])

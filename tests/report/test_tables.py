@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from made_records import Told
 
-from raytune_nn.report.tables import commands, failures, format_value, rank, trials_table, winner
+from raytune_nn.report.tables import commands, counted, failures, format_value, rank, trials_table, winner
 from raytune_nn.store.folder import StudyFolder
 
 
@@ -45,9 +45,26 @@ def test_the_winner(told: Told, folder: StudyFolder) -> None:
     assert winner(told.record, folder).splitlines()[-1] == "model in studies/first/best"
 
 
+def test_where_parameters_changed_after_the_value_those_that_gave_it_are_told(told: Told, folder: StudyFolder) -> None:
+    list(told.changed())
+    told.tell("ended", trial="0", state="complete")
+    assert winner(told.record, folder).splitlines()[1:3] == [
+        "best  trial 0: val_acc = 0.9 at epoch 1",
+        "      lr = 0.1",
+    ]
+    assert trials_table(told.record).splitlines()[-1].endswith("  lr=0.1")
+
+
 def test_one_trial_is_no_plural(told: Told, folder: StudyFolder) -> None:
     told.add(0.5)
-    assert "\n1 trial (1 complete), 1 epochs, 4.0 s" in winner(told.record, folder) + "\n"
+    assert "\n1 trial (1 complete), 1 epoch, 4.0 s" in winner(told.record, folder) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 CPUs"), (1, "1 CPU"), (1.0, "1 CPU"), (0.25, "0.25 CPUs"), (1_234_567, "1234567 CPUs")]
+)
+def test_one_of_a_thing_is_no_plural(number: float, text: str) -> None:
+    assert counted(number, "CPU") == text
 
 
 def test_trials_that_needed_a_gpu_to_themselves_are_named(told: Told, folder: StudyFolder) -> None:

@@ -87,6 +87,23 @@ def test_it_hears_reports_and_ends_in_their_order(earlier: StudyFolder) -> None:
     ]
 
 
+def test_it_hears_the_parameters_that_gave_a_value(earlier: StudyFolder) -> None:
+    """A population changes them on the way."""
+    changed = {"optimizer": "sgd", "optimizer.lr": 0.05}
+    journal = Journal(earlier.journal)
+    journal.append("suggested", trial="4", params=PARAMS)
+    for epoch, loss in enumerate((2.0, 3.0)):
+        journal.append("started", trial="4", epoch=epoch)
+        content = {"step": 10, "seconds": 1.0, "metrics": {"val_loss": loss}, "saved": True}
+        journal.append("reported", trial="4", epoch=epoch + 1, **content)
+        journal.append("resumed", trial="4", source=None, params=changed, new=False)
+    journal.append("ended", trial="4", state="complete", reason="")
+    journal.close()
+    told = Told()
+    warm_start(told, "studies/first", SPACE, LOSS, EPOCHS)
+    assert told.calls[-1] == (f"{earlier.path}/4", PARAMS, -2.0, "complete")
+
+
 @pytest.mark.usefixtures("earlier")
 def test_it_hears_what_this_study_counts() -> None:
     def heard(fidelity: str) -> list[int]:
@@ -96,6 +113,14 @@ def test_it_hears_what_this_study_counts() -> None:
 
     assert heard("step") == [10, 20, 10, 10]
     assert heard("samples") == [], "the other study did not log them"
+
+
+@pytest.mark.usefixtures("earlier")
+def test_what_this_study_counts_must_be_whole_numbers_there() -> None:
+    with pytest.raises(ConfigError, match=r"in which search\.fidelity=val_acc is a whole number") as caught:
+        warm_start(Told(), "studies/first", SPACE, LOSS, Fidelity("val_acc"))
+    assert caught.value.found == "-3.0 at epoch 1 of trial 0 of first"
+    assert caught.value.fix == "search.fidelity=step, or search.warm_start=null"
 
 
 @pytest.mark.usefixtures("earlier")

@@ -17,7 +17,8 @@ from random_events import journals
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.store.journal import Event, Journal, read_journal
-from raytune_nn.store.record import ENDED, StudyRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import ENDED, TrialRecord
 
 MAX = Objective("val_acc", True, Take.best)
 objectives = st.builds(Objective, st.just("val_acc"), st.booleans(), st.sampled_from(Take))
@@ -198,6 +199,43 @@ def test_how_the_study_ended_is_forgotten_when_it_goes_on() -> None:
 def test_a_checkpoint_and_events_of_later_versions() -> None:
     record = fold(MAX, ("suggested", "0"), ("checkpointed", "0", "folder"), ("unheard-of", "0"))
     assert record.trials["0"].checkpoint == "folder"
+
+
+FIRST, SECOND = {"lr": 0.1}, {"lr": 0.5}
+
+
+def population_member(*entries: tuple[str, dict[str, Any]]) -> TrialRecord:
+    """A trial that reported 0.6 at epoch 2, was paused, and goes on with other parameters."""
+    begun: list[tuple[str, dict[str, Any]]] = [
+        ("suggested", {"params": FIRST}),
+        ("started", {}),
+        ("reported", {"epoch": 2, "metrics": {"val_acc": 0.6}, "seconds": 1.0, "saved": True}),
+        ("decided", {"decision": "pause", "reason": "so"}),
+        ("resumed", {"source": None, "params": SECOND}),
+        ("started", {"epoch": 2}),
+    ]
+    lives = [{"type": type, "trial": "0", "time": 100.0, **fields} for type, fields in (*begun, *entries)]
+    return StudyRecord.fold(MAX, [*events(), *lives]).trials["0"]
+
+
+def reported(epoch: int, value: float) -> tuple[str, dict[str, Any]]:
+    return "reported", {"epoch": epoch, "metrics": {"val_acc": value}, "seconds": 1.0}
+
+
+def test_the_parameters_of_a_value_are_those_that_gave_it() -> None:
+    worse, better = population_member(reported(4, 0.5)), population_member(reported(4, 0.7))
+    assert (worse.value, worse.params, worse.value_params) == (0.6, SECOND, FIRST)
+    assert (better.value, better.params, better.value_params) == (0.7, SECOND, SECOND)
+
+
+def test_a_trial_that_goes_on_from_its_state_has_the_value_of_then_and_its_parameters() -> None:
+    lost: list[tuple[str, dict[str, Any]]] = [reported(4, 0.7), ("retried", {"error": "E"})]
+    back = population_member(*lost, ("started", {"epoch": 2}))
+    assert (back.value, back.params, back.value_params) == (0.6, SECOND, FIRST)
+    anew = population_member(*lost, ("started", {}))
+    assert (anew.value, anew.value_params) == (None, SECOND), "the present ones, with which it will report"
+    again = population_member(*lost, ("started", {}), reported(1, 0.2))
+    assert (again.value, again.value_params) == (0.2, SECOND)
 
 
 @pytest.mark.parametrize(("value", "score"), [(0.5, -0.5), (float("nan"), None), (float("inf"), None)])

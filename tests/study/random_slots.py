@@ -22,7 +22,8 @@ from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, 
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
-from raytune_nn.store.record import ENDED, StudyRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import ENDED
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.session import open_study
 from raytune_nn.trial.task import TrialTask

@@ -16,7 +16,7 @@ from raytune_nn.search.asha import ASHA
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
-from raytune_nn.store.record import TrialRecord
+from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.session import open_study
 from raytune_nn.trial.task import TrialTask
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hand_study import OBJECTIVE
+from hand_study import OBJECTIVE, TWO
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
@@ -137,6 +137,32 @@ def test_a_parameter_of_any_kind_can_be_told_from_one_that_is_not_there(value: o
     study.trial(0.5, params={"x": value})
     study.trial(0.5)
     assert [row["params.x"] for row in rows(study.record)] == [cell, ""]
+
+
+@pytest.mark.parametrize("objective", [OBJECTIVE, TWO])
+def test_where_parameters_changed_after_the_value_those_that_gave_it_are_told(
+    objective: Objective, tmp_path: Path
+) -> None:
+    study = Study(StudyFolder(tmp_path / "s"), objective)
+    for trial in ("0", "1"):
+        study.apply("suggested", trial=trial, params={"lr": 0.1})
+        study.apply("started", trial=trial)
+        metrics = {"val_acc": 0.75, "loss": 0.5}
+        study.apply("reported", trial=trial, epoch=2, seconds=1.0, metrics=metrics, saved=True)
+        study.apply("resumed", trial=trial, source=None, params={"lr": 0.5, "momentum": 0.9})
+        study.apply("started", trial=trial, epoch=2)
+        value = 0.5 if trial == "0" else float("nan")
+        study.apply("reported", trial=trial, epoch=4, seconds=1.0, metrics={"val_acc": value, "loss": 1.0})
+    study.apply("ended", trial="0", state="complete")
+    study.apply("ended", trial="1", state="diverged")
+    tree = summary(study.record)
+    for told in (tree["best"], *tree.get("pareto_front", [])):
+        assert (told["epoch"], told["params"]) == (2, {"lr": 0.1})
+    table = rows(study.record)
+    assert [(row["value"], row["params.lr"], row["params.momentum"]) for row in table] == [
+        ("0.75", "0.1", ""),
+        ("", "0.5", "0.9"),
+    ]
 
 
 @pytest.mark.parametrize("status", ["running", "interrupted", "complete", "invalid"])

@@ -17,7 +17,8 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.journal import Event, read_journal
-from raytune_nn.store.record import StudyRecord, TrialRecord
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.conductor import ALONE_AND_FAILED, Conductor
 from raytune_nn.study.session import open_study
 

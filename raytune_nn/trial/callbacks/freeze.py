@@ -24,11 +24,13 @@ class Freeze(Callback):
         unfreeze_epoch: Epochs after which they train; null: never.
 
     Raises:
-        ValueError: ``unfreeze_epoch`` is below one; or, at the start, a pattern matches nothing, or nothing is left to
-            train.
+        ValueError: There is no pattern, or ``unfreeze_epoch`` is below one; or, at the start, a pattern matches
+            nothing, or nothing is left to train.
     """
 
     def __init__(self, names: str | Sequence[str], unfreeze_epoch: int | None = None) -> None:
+        if not names:
+            raise ValueError(f"names must hold a pattern, but got {names!r}; to freeze nothing, leave Freeze out")
         if unfreeze_epoch is not None and unfreeze_epoch < 1:
             raise ValueError(f"unfreeze_epoch >= 1 must hold, but got {unfreeze_epoch!r}")
         self._patterns = [names] if isinstance(names, str) else list(names)

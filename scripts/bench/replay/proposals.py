@@ -1,14 +1,15 @@
-"""What is tried next: the configurations of a table in random order, or those that a searcher comes near to."""
+"""What is tried next: the configurations of a table in random order, or as TPE suggests them."""
 
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from curve_table import Table
+from optuna.samplers import BaseSampler
+from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
 
-from raytune_nn.search.searcher import Searcher
 from raytune_nn.search.tpe import TPE
 from raytune_nn.space.parse import parse_space
 
@@ -40,34 +41,15 @@ class Proposals:
 
 
 class TPEProposals(Proposals):
-    """TPE's suggestions, each replaced by the nearest configuration that was not tried yet.
-
-    Near is by the sum of squared differences, each parameter scaled to its range in the table (positive ones that span
-    two orders of magnitude or more, by their logarithm). TPE is told that the suggestion itself failed, which it makes
-    nothing of, and learns of the configuration instead.
-    """
+    """TPE's suggestions, drawn from the configurations that were not tried yet."""
 
     def __init__(self, table: Table, seed: int) -> None:
         self.params = [curve.params for curve in table.curves]
-        columns = {name: np.array([params[name] for params in self.params]) for name in self.params[0]}
-        space = parse_space({name: domain(values) for name, values in columns.items()})
-        self.logarithmic = {name: is_logarithmic(values) for name, values in columns.items()}
-        points = np.array([self._scaled(params) for params in self.params])
-        self.low, self.range = points.min(axis=0), np.ptp(points, axis=0)
-        self.range[self.range == 0] = 1.0
-        self.points = (points - self.low) / self.range
-        self.untried = np.ones(len(points), dtype=bool)
-        self.searcher: Searcher = TPE(space, seed)
+        self.searcher = TableTPE(self.params, seed)
 
     def next(self, number: int) -> int:
-        suggestion = self.searcher.suggest(number)
-        assert suggestion is not None
-        self.searcher.on_end(f"suggestion {number}", suggestion, None, "failed")
-        here = (np.array(self._scaled(suggestion)) - self.low) / self.range
-        distances = ((self.points - here) ** 2).sum(axis=1)
-        nearest = int(np.where(self.untried, distances, np.inf).argmin())
-        self.untried[nearest] = False
-        return nearest
+        self.searcher.suggest(number)
+        return self.searcher.order[number]
 
     def on_report(self, trial: str, step: int, score: float) -> None:
         self.searcher.on_report(trial, step, score)
@@ -77,6 +59,59 @@ class TPEProposals(Proposals):
 
     def learn(self, trial: str, configuration: int, score: float | None, state: str) -> None:
         self.searcher.on_end(trial, self.params[configuration], score, state)
+
+
+class TableTPE(TPE):
+    """TPE over the rows of a table, without replacement.
+
+    Where TPE draws its candidates from the density of the good, this draws rows in proportion to that density, and
+    where it draws at random, the nearest row stands in: by the sum of squared differences, each parameter scaled to
+    its range in the table (positive ones that span two orders of magnitude or more, by their logarithm).
+
+    Args:
+        rows: The configurations: numbers by name.
+        seed: Another seed gives other suggestions.
+    """
+
+    def __init__(self, rows: list[dict[str, float]], seed: int) -> None:
+        columns = {name: np.array([params[name] for params in rows]) for name in rows[0]}
+        super().__init__(parse_space({name: domain(values) for name, values in columns.items()}), seed)
+        self.rows, self.columns = rows, columns
+        self.logarithmic = {name: is_logarithmic(values) for name, values in columns.items()}
+        points = np.array([self._scaled(params) for params in rows])
+        self.low, self.range = points.min(axis=0), np.ptp(points, axis=0)
+        self.range[self.range == 0] = 1.0
+        self.points = (points - self.low) / self.range
+        self.untried = np.ones(len(rows), dtype=bool)
+        self.order: list[int] = []  # the row of each suggestion
+
+    def _sampler(self, seed: int) -> BaseSampler:
+        sampler: Any = super()._sampler(seed)
+        sampler._parzen_estimator_cls = self._density()
+        return cast(BaseSampler, sampler)
+
+    def _density(self) -> type[_ParzenEstimator]:
+        """What draws rows."""
+
+        class Density(_ParzenEstimator):
+            def sample(density, rng: np.random.RandomState, size: int) -> dict[str, Any]:
+                values = {name: column[self.untried].astype(float) for name, column in self.columns.items()}
+                logarithms = density.log_pdf({name: values[name] for name in density._search_space})
+                weights = np.exp(logarithms - logarithms.max())
+                drawn = rng.choice(len(weights), size, p=weights / weights.sum())
+                return {name: values[name][drawn] for name in density._search_space}
+
+        return Density
+
+    def _imagine(self, sampler: BaseSampler) -> dict[str, Any]:
+        if not self.untried.any():
+            return {}  # asked ahead of a suggestion that nobody will want
+        here = (np.array(self._scaled(super()._imagine(sampler))) - self.low) / self.range
+        distances = ((self.points - here) ** 2).sum(axis=1)
+        nearest = int(np.where(self.untried, distances, np.inf).argmin())
+        self.untried[nearest] = False
+        self.order.append(nearest)
+        return dict(self.rows[nearest])
 
     def _scaled(self, params: dict[str, float]) -> list[float]:
         return [float(np.log(params[name]) if log else params[name]) for name, log in self.logarithmic.items()]

@@ -141,6 +141,12 @@ def test_something_must_be_left_to_train(unfreeze_epoch: int | None) -> None:
         fit(Net(network()), Rows(*line()), Freeze("net", unfreeze_epoch))
 
 
+@pytest.mark.parametrize("names", [[], "", None])
+def test_it_has_something_to_freeze(names: Any) -> None:
+    with pytest.raises(ValueError, match=r"names must hold a pattern, but got .*; to freeze nothing, leave Freeze out"):
+        Freeze(names)
+
+
 def test_an_epoch_is_at_least_one() -> None:
     with pytest.raises(ValueError, match="unfreeze_epoch >= 1 must hold, but got 0"):
         Freeze("net", 0)
