@@ -142,12 +142,11 @@ def write_state(state: dict[str, Any], path: Path) -> None:
 
 
 def _random_states() -> dict[str, Any]:
-    """Long lists as tensors: what loads with ``weights_only`` reads number by number."""
     version, words, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     return {
-        "python": (version, torch.tensor(words), gauss),
-        "numpy": (kind, torch.tensor(np.asarray(keys, dtype=np.int64)), *rest),
+        "python": (version, _as_tensor(words), gauss),
+        "numpy": (kind, _as_tensor(keys), *rest),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
@@ -156,8 +155,17 @@ def _random_states() -> dict[str, Any]:
 def _set_random_states(states: dict[str, Any]) -> None:
     version, words, gauss = states["python"]
     kind, keys, *rest = states["numpy"]
-    random.setstate((version, tuple(words.tolist()), gauss))
-    np.random.set_state((kind, keys.numpy(), *rest))
+    random.setstate((version, tuple(_as_words(words).tolist()), gauss))
+    np.random.set_state((kind, _as_words(keys), *rest))
     torch.set_rng_state(states["torch"])
     if states["cuda"]:
         torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def _as_tensor(words: Any) -> torch.Tensor:
+    """Numbers of 32 bits without a sign: as a list, loading with ``weights_only`` would read them one by one."""
+    return torch.from_numpy(np.array(words, dtype=np.uint32).view(np.int32))
+
+
+def _as_words(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.numpy().view(np.uint32)
