@@ -25,6 +25,7 @@ ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_prestart_worker_first_driver": "0",  # no trial uses these workers, and ray.init waits for them
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a slot as here
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they cost the driver four times what all the rest does

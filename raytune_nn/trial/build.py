@@ -74,7 +74,8 @@ def _resolve(
     config: Mapping[str, Any], build_data: Callable[[Any], LightningDataModule]
 ) -> tuple[LightningDataModule, dict[str, Any]]:
     """Builds the data, then resolves all interpolations; ``${from_data:x}`` is the data module's attribute x."""
-    tree = OmegaConf.create(dict(config))
+    # A trial's values are sampled, and what they were sampled from is a third of all.
+    tree = OmegaConf.create({key: part for key, part in config.items() if key != "search_space"})
     data: Any = None
     failures: list[Exception] = []
 

@@ -55,7 +55,7 @@ class Checkpointer:
         if not self._objective.joins(values, self._front):
             return None
         if not self._described:
-            text = yaml.safe_dump(self._config, sort_keys=False).encode()
+            text = yaml.dump(self._config, Dumper=yaml.CSafeDumper, sort_keys=False).encode()
             self._outbox.put(self._folder / CONFIG, lambda file: file.write(text))
             self._described = True
         self._outbox.put(self._folder / MODEL, partial(torch.save, _content(trainer)))
@@ -72,7 +72,7 @@ def _content(trainer: Trainer) -> dict[str, Any]:
 
 
 def _loads(key: str, part: Any) -> bool:
-    if key in ("state_dict", "loops"):  # tensors and numbers; the first is too large to try
+    if key in ("state_dict", "loops") or isinstance(part, (int, str)):  # tensors and numbers; the first is large
         return True
     buffer = io.BytesIO()
     try:

@@ -64,12 +64,13 @@ class TrialActor(tune.Trainable):
         return self._training.collect()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Ends the old trial and takes the next; an error makes Tune give this process up."""
+        """Ends the old trial and begins the next; an error makes Tune give this process up."""
         if self._refusal is not None:
             return True
         if not self._training.stop(STOP_SECONDS):
             raise TimeoutError(f"{self._training.name} was told to stop and goes on after {STOP_SECONDS:g} s")
         self._take(new_config)
+        self._training.go_on()  # it stays with this actor, so the first ``step`` need not come first
         return True
 
     def cleanup(self) -> None:

@@ -156,18 +156,30 @@ def write_state(state: dict[str, Any], file: IO[bytes]) -> None:
 
 
 def _random_states() -> dict[str, Any]:
+    version, words, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     return {
-        "python": random.getstate(),
-        "numpy": (kind, np.asarray(keys).tolist(), *rest),
+        "python": (version, _as_tensor(words), gauss),
+        "numpy": (kind, _as_tensor(keys), *rest),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
 
 
 def _set_random_states(states: dict[str, Any]) -> None:
-    random.setstate(states["python"])
-    np.random.set_state(states["numpy"])
+    version, words, gauss = states["python"]
+    kind, keys, *rest = states["numpy"]
+    random.setstate((version, tuple(_as_words(words).tolist()), gauss))
+    np.random.set_state((kind, _as_words(keys), *rest))
     torch.set_rng_state(states["torch"])
     if states["cuda"]:
         torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def _as_tensor(words: Any) -> torch.Tensor:
+    """Numbers of 32 bits without a sign: as a list, loading with ``weights_only`` would read them one by one."""
+    return torch.from_numpy(np.array(words, dtype=np.uint32).view(np.int32))
+
+
+def _as_words(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.numpy().view(np.uint32)

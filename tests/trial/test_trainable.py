@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -216,17 +217,19 @@ def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Traini
     assert training.collect() == {"reports": [], "ended": True, "error": ""}
 
 
-def test_a_training_begins_when_it_is_asked_for_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tune makes an actor for a trial, and then gives the trial to another that became free."""
-    begun: list[object] = []
-    monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.append(task))
+def test_the_first_training_begins_when_it_is_asked_for_reports_and_others_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune makes an actor for a trial, and then gives the trial to another that became free, which keeps it."""
+    begun: queue.SimpleQueue[object] = queue.SimpleQueue()
+    monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.put(task))
     actor = TrialActor.__new__(TrialActor)
     actor._study, actor._isolation = context(base_config(), tmp_path), None  # type: ignore[assignment]
     actor._take({"task": TrialTask("7", {}, ())})
     assert actor.reset_config({"task": TrialTask("8", {}, ())}), "to stop what never began takes no time"
-    assert begun == []
+    assert begun.get(timeout=10) == TrialTask("8", {}, ())
     assert actor.step() == {"reports": [], "ended": True, "error": ""}
-    assert begun == [TrialTask("8", {}, ())]
+    assert begun.empty(), "neither the first, nor the second twice"
     actor.cleanup()
 
 
