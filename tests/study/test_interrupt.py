@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
 
@@ -27,13 +26,13 @@ def test_the_first_signal_ends_the_study_in_order_and_the_second_at_once(
         with interruptible(conductor) as interrupted:
             start(conductor)
             assert not interrupted.is_set()
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
             assert interrupted.is_set()
             assert conductor.ending == "interrupted"
             assert conductor.finished
             assert handlers() == before
             with pytest.raises(KeyboardInterrupt):
-                os.kill(os.getpid(), number)
+                signal.raise_signal(number)
         assert handlers() == before
 
 
@@ -56,5 +55,5 @@ def test_an_error_inside_puts_the_handlers_back(tmp_path: Path) -> None:
 def test_sigterm_before_the_study_is_as_ctrl_c() -> None:
     before = handlers()
     with pytest.raises(KeyboardInterrupt), terminable():
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
     assert handlers() == before
