@@ -22,7 +22,6 @@ from raytune_nn.errors import UnusableError
 
 ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "RAY_AUTH_MODE": "token",  # any client of a Ray cluster can run code
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on Linux too: it listens on the loopback interface only
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_DEDUP_LOGS": "0",

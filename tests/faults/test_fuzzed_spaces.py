@@ -42,7 +42,7 @@ spaces: st.SearchStrategy[Any] = st.recursive(
     scalars | leaves,
     lambda inner: (
         st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)
-        | st.dictionaries(st.text(max_size=6) | scalars, inner, max_size=2)  # type: ignore[arg-type]
+        | st.dictionaries(st.text(max_size=6) | scalars, inner, max_size=2)
         | st.lists(inner, max_size=3)
         | st.builds(lambda branches: {"choose": branches}, inner)
     ),

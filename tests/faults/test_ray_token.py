@@ -32,9 +32,11 @@ def connect(address: str, **environment: str) -> subprocess.CompletedProcess[str
 def address(ray_cluster: str) -> str:
     import ray
 
-    return ray.get_runtime_context().gcs_address
+    found: str = ray.get_runtime_context().gcs_address
+    return found
 
 
+@pytest.mark.slow  # a stranger tries for ten seconds
 def test_the_token_opens_and_nothing_else_does(address: str, tmp_path: Path) -> None:
     path = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
