@@ -25,6 +25,7 @@ ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_DEDUP_LOGS": "0",
+    "RAY_prestart_worker_first_driver": "0",  # no trial uses these workers, and ray.init waits for them
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a slot as here
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they cost the driver four times what all the rest does
@@ -100,8 +101,9 @@ def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
     import ray
 
     on_sigterm = signal.getsignal(signal.SIGTERM)
+    starting_workers = _forking_workers() if forks else contextlib.nullcontext()
     try:
-        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), _forking_workers(forks):
+        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), starting_workers:
             ray.init(
                 address="local",
                 num_cpus=max(1, int(capacity.cpus)),
@@ -160,12 +162,12 @@ def _apart_from_our_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _forking_workers(on: bool) -> Iterator[None]:
+def _forking_workers() -> Iterator[None]:
     """Ray's workers are forks of the fork server; it has no option for the program that starts them either."""
     from ray._private import ray_constants
 
-    starter = os.path.join(os.path.dirname(__file__), "fork_client.py") if on else ray_constants.SETUP_WORKER_FILENAME
-    with mock.patch.object(ray_constants, "SETUP_WORKER_FILENAME", starter):
+    client = os.path.join(os.path.dirname(__file__), "fork_client.py")
+    with mock.patch.object(ray_constants, "SETUP_WORKER_FILENAME", client):
         yield
 
 

@@ -15,7 +15,7 @@ from raytune_nn.config.schema import ObjectiveConfig, Take
 from raytune_nn.errors import ConfigError
 
 Values = tuple[float, ...]  # one number a metric, in the order of `objective.metric`
-MODES = {"max": True, "min": False}
+MODES = ("max", "min")
 
 
 class Goal(NamedTuple):
@@ -156,10 +156,10 @@ def read_goals(metric: Any, mode: Any) -> list[Goal]:
         raise ConfigError(
             "objective.metric must be the name of a metric that the module logs, or a list of names",
             "null" if metric is None else metric,
-            "objective.metric=val_acc" if mode in ("max", "min") else overrides([Goal("val_acc", True)]),
+            "objective.metric=val_acc" if mode in MODES else overrides([Goal("val_acc", True)]),
         )
     _check_modes(mode, modes, len(metrics))
-    goals = [Goal(name, MODES[word]) for name, word in zip(metrics, modes, strict=True)]
+    goals = [Goal(name, word == "max") for name, word in zip(metrics, modes, strict=True)]
     once = {goal.metric: goal for goal in reversed(goals)}
     if len(once) < len(goals):
         raise ConfigError("objective.metric must name each metric once", metric, overrides([*once.values()][::-1]))
@@ -179,7 +179,7 @@ def _listed(entry: Any) -> list[Any]:
 
 
 def _check_modes(mode: Any, modes: list[Any], count: int) -> None:
-    if not modes or not all(word in ("max", "min") for word in modes):
+    if not modes or not all(word in MODES for word in modes):
         rule = "objective.mode must be max or min" + (", for each metric" if count > 1 else "")
     elif len(modes) != count:
         rule = "objective.mode must say max or min once for each entry of objective.metric"

@@ -40,6 +40,14 @@ class Take(Enum):
     last = "last"
 
 
+class KeepStates(Enum):
+    """Which training states stay for good; while a trial may go on, its last one is there in any case."""
+
+    none = "none"
+    last = "last"  # of each trial
+    rungs = "rungs"  # each that was saved where the scheduler may pause a trial
+
+
 @dataclass
 class StudyConfig:
     """Where a study lives and what to do with one that exists."""
@@ -104,7 +112,7 @@ class CheckpointsConfig:
 
     every_minutes: float | None = MISSING  # of a trial's training between two safety copies of its state; null: none
     keep_best: int = MISSING  # models of so many trials stay; with several objectives those of the Pareto front
-    keep_states: bool = MISSING  # whether the last state of each trial stays once the study has ended
+    keep_states: KeepStates = MISSING
 
 
 @dataclass

@@ -23,6 +23,7 @@ from raytune_nn.config.schema import Config, Mode
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.pairing import check_pairing
+from raytune_nn.search.pbt_replay import PBTReplay
 from raytune_nn.search.points import PointsFirst, read_points
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
@@ -74,13 +75,13 @@ def preflight(composed: Composed) -> Checked:
         )
     if not -(2**63) <= settings.seed < 2**63:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
-    check_checkpoints(settings.checkpoints)
     _check_epochs(settings)
     check_weights(settings.model_weights)
     space, branches = _space(composed) if settings.search else (Space(), {})
     check_monitors(objective, composed.config, branches)
     fidelity = EPOCHS if settings.search is None else read_fidelity(settings.search.fidelity)
     searcher_node, scheduler = _search(composed, space, objective, fidelity)
+    check_checkpoints(settings.checkpoints, scheduler.pauses)
     epochs = settings.budget.max_epochs
     check_folds(objective, composed.config, branches, space, scheduler, epochs)
     check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
@@ -96,7 +97,7 @@ def preflight(composed: Composed) -> Checked:
         space=space,
         objective=objective,
         fidelity=fidelity,
-        searcher=_searcher(settings, searcher_node, space, objective, fidelity),
+        searcher=_searcher(settings, searcher_node, scheduler, space, objective, fidelity),
         scheduler=scheduler,
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
@@ -129,12 +130,20 @@ def _search(
 
 
 def _searcher(
-    settings: Config, node: Mapping[str, Any], space: Space, objective: Objective, fidelity: Fidelity
+    settings: Config,
+    node: Mapping[str, Any],
+    scheduler: Scheduler,
+    space: Space,
+    objective: Objective,
+    fidelity: Fidelity,
 ) -> Searcher:
     search, seed = settings.search, settings.seed
     if search is None:
         return RandomSearcher(space, seed)
-    extras = {"objectives": len(objective.goals)}  # those that learn nothing need not know how many there are
+    extras = {  # those that learn nothing need not know how many objectives there are
+        "objectives": len(objective.goals),
+        "schedule": scheduler.schedule if isinstance(scheduler, PBTReplay) else (),
+    }
     searcher: Searcher = instantiate(node, space=space, seed=seed, **_taken(node, extras))
     if search.warm_start is not None:
         warm_start(searcher, search.warm_start, space, objective, fidelity)

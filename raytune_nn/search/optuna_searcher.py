@@ -22,6 +22,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import Trial, TrialState
 
 from raytune_nn.errors import ConfigError
+from raytune_nn.search.records import Records
 from raytune_nn.search.searcher import Score, Searcher
 from raytune_nn.space.space import Space
 from raytune_nn.space.to_optuna import drawn_for, parameter_names, suggest
@@ -31,12 +32,14 @@ Params = dict[str, Any]
 
 @dataclass(frozen=True)
 class Ended:
-    """A trial's end that Optuna is still to be told."""
+    """A trial's end, or pause, that Optuna is still to be told."""
 
+    trial: str
     params: Params
     scores: tuple[float, ...] | None  # one an objective
     state: str
     reports: dict[int, float]  # step to score
+    may_go_on: bool
 
 
 class OptunaSearcher(Searcher):
@@ -68,9 +71,11 @@ class OptunaSearcher(Searcher):
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space, self._seed = space, seed
         self._names = parameter_names(space)
-        self._study = optuna.create_study(directions=["maximize"] * objectives)
+        self._records = Records()
+        self._study = optuna.create_study(storage=self._records, directions=["maximize"] * objectives)
         self._asked: dict[str, deque[Trial]] = {}  # those that run, by their parameters
         self._reports: dict[str, dict[int, float]] = {}
+        self._paused: dict[str, int] = {}  # the number of what Optuna was told of a trial that paused
         self._ended: list[Ended] = []
         self._worst: tuple[float, ...] | None = None
         self._told_unasked = 0
@@ -110,13 +115,13 @@ class OptunaSearcher(Searcher):
         self._reports.setdefault(trial, {}).setdefault(step, score)
 
     def on_pause(self, trial: str, params: Params) -> None:
-        """As if it were stopped: most paused trials never go on. One that does is learnt of once more."""
-        self.on_end(trial, params, None, "stopped")
+        """As if it were stopped: most paused trials never go on. What one that does comes to takes its place."""
+        self._ended.append(Ended(trial, params, None, "stopped", dict(self._reports.get(trial, {})), True))
 
     def on_end(self, trial: str, params: Params, score: Score | None, state: str) -> None:
         """Keep it until the next suggestion: a thread may be at work on one that must not know it."""
         scores = (score,) if isinstance(score, int | float) else score
-        self._ended.append(Ended(params, scores, state, self._reports.pop(trial, {})))
+        self._ended.append(Ended(trial, params, scores, state, self._reports.pop(trial, {}), False))
 
     def _imagine(self, sampler: BaseSampler) -> Params:
         """What the sampler proposes, without a trace in the study: it may never be handed out."""
@@ -174,6 +179,10 @@ class OptunaSearcher(Searcher):
         self._tell(self._new_trial(sampler, ended.params)[0], ended)
 
     def _tell(self, trial: Trial, ended: Ended) -> None:
+        if ended.trial in self._paused:
+            self._records.drop(self._paused.pop(ended.trial))
+        if ended.may_go_on:
+            self._paused[ended.trial] = trial.number
         scores, state = ended.scores, ended.state
         if state == "complete" and scores is not None:
             self._worst = scores if self._worst is None else tuple(map(min, self._worst, scores))

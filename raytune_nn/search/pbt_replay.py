@@ -10,7 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.search.pbt_schedule import read_schedule
+from raytune_nn.search.pbt_schedule import Schedule, read_schedule
 from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.space import Space
@@ -34,7 +34,8 @@ class PBTReplay(Scheduler):
     def __init__(self, study: str, trials: int, max_epochs: int, space: Space = NOTHING) -> None:
         if trials != 1:
             raise ConfigError("the replay of a schedule is one training", f"{trials} trials", "budget.num_trials=1")
-        self._stages = read_schedule(study, space)[1:]
+        self.schedule = read_schedule(study, space)
+        self._stages = self.schedule[1:]
         if self._stages and self._stages[-1].epoch >= max_epochs:
             raise ConfigError(
                 "the replay of a schedule must train past its last change",
@@ -86,17 +87,14 @@ class FirstOfSchedule(Searcher):
     """Suggests one trial: what the schedule begins with.
 
     Args:
-        study: The folder of the study whose best trial is replayed.
-        space: What this study searches: the same.
-        seed: Unused: nothing is drawn.
-
-    Raises:
-        ConfigError: There is no such study.
+        space: Unused, as the seed: nothing is drawn.
+        seed: See above.
+        schedule: What the scheduler, a `PBTReplay`, has read; without it nothing is suggested.
     """
 
-    def __init__(self, study: str, space: Space, seed: int) -> None:
-        self._params = read_schedule(study, space)[0].params
+    def __init__(self, space: Space, seed: int, schedule: Schedule = ()) -> None:
+        self._schedule = schedule
 
     def suggest(self, number: int) -> dict[str, Any] | None:
         """The beginning of the schedule, then nothing."""
-        return deepcopy(self._params) if number == 0 else None
+        return deepcopy(self._schedule[0].params) if number == 0 and self._schedule else None

@@ -6,6 +6,9 @@ the journal, and a new one is written beside the one before: a driver that dies 
 state goes on from the state that it knows. Once the report is in the journal, the ones before go; those after it are
 of a trial that has not waited. The last one stays until its trial ends, or until the study does where another trial
 may be told to go on from it.
+
+With ``checkpoints.keep_states=rungs`` a state that was saved where the scheduler decides gets a second name,
+``rung-<what the trial had reached>.ckpt``, under which nothing is ever removed.
 """
 
 from __future__ import annotations
@@ -15,18 +18,24 @@ import os
 import shutil
 from pathlib import Path
 
-from raytune_nn.config.schema import CheckpointsConfig
+from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import usable
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 
-STATES = "resume-*.ckpt"
+_RESUME, _RUNG = "resume-*.ckpt", "rung-*.ckpt"
+STATES = (_RESUME, _RUNG)
 
 
 def state_path(checkpoints: Path, trial: str, number: int) -> Path:
     """Where a trial's state of this number is, from 1."""
-    return checkpoints / trial / STATES.replace("*", str(number))
+    return checkpoints / trial / _RESUME.replace("*", str(number))
+
+
+def rung_path(checkpoints: Path, trial: str, reached: int) -> Path:
+    """Where a trial's state of a rung stays for good."""
+    return checkpoints / trial / _RUNG.replace("*", str(reached))
 
 
 class States:
@@ -64,6 +73,22 @@ class States:
                 return
             path.unlink()
 
+    def keep_rung(self, trial: TrialRecord) -> None:
+        """Keeps a trial's last state for good, if it is of a rung.
+
+        Raises:
+            UnusableError: The system refuses.
+        """
+        if trial.saved is None or trial.saved.rung is None or not self.has(trial):
+            return
+        path = rung_path(self._folder, trial.id, trial.saved.rung)
+        draft = path.with_name(f".{path.name}")
+        with usable(path):
+            draft.unlink(missing_ok=True)
+            _link(state_path(self._folder, trial.id, trial.saves), draft)
+            os.replace(draft, path)
+            draft.unlink(missing_ok=True)  # between two names of one file, replace does nothing
+
     def keep_last(self, trial: TrialRecord) -> None:
         """Removes all states of a trial that is not running but its last one."""
         self._remove(trial.id, but=state_path(self._folder, trial.id, trial.saves))
@@ -79,7 +104,8 @@ class States:
 
     def _remove(self, trial: str, but: Path | None = None) -> None:
         folder = self._folder / trial
-        for path in [*folder.glob(STATES), *folder.glob(f".{STATES}")]:  # also what a killed process had half written
+        # also what a killed process had half written
+        for path in [*folder.glob(_RESUME), *folder.glob(f".{_RESUME}"), *folder.glob(f".{_RUNG}")]:
             if path != but:
                 path.unlink(missing_ok=True)
         if folder.is_dir() and not any(folder.iterdir()):
@@ -101,10 +127,16 @@ class Retention:
         folder: The study's ``checkpoints`` folder.
         record: As it stands when the study is opened, with no trial running: what a killed driver left is removed.
         copies: Whether a trial may go on from another one's state.
-        keep_states: Whether the last state of each trial stays for good.
+        keep_states: Which states stay for good.
     """
 
-    def __init__(self, folder: Path, record: StudyRecord, copies: bool = False, keep_states: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        record: StudyRecord,
+        copies: bool = False,
+        keep_states: KeepStates = KeepStates.none,
+    ) -> None:
         self._folder, self._states = folder, States(folder)
         self._copies, self._keep_states = copies, keep_states
         self._kept = record.kept.trials
@@ -114,6 +146,7 @@ class Retention:
             if path.name not in models:
                 self._remove_model(path.name)
             if path.name in record.trials:
+                self._keep_rung(record.trials[path.name])  # the driver died before it could
                 self._tidy_states(record.trials[path.name])
 
     def trial_ended(self, trial: TrialRecord, record: StudyRecord) -> None:
@@ -129,16 +162,21 @@ class Retention:
 
     def state_saved(self, trial: TrialRecord) -> None:
         """To be called once the report of a state is in the journal."""
+        self._keep_rung(trial)
         self._states.replaced(trial)
 
     def study_ended(self) -> None:
         """To be called when no trial will go on."""
-        if not self._keep_states:
+        if self._keep_states is not KeepStates.last:
             self._states.remove_all()
+
+    def _keep_rung(self, trial: TrialRecord) -> None:
+        if self._keep_states is KeepStates.rungs:
+            self._states.keep_rung(trial)
 
     def _tidy_states(self, trial: TrialRecord) -> None:
         """Of a trial that is not running."""
-        if trial.ended and not self._copies and not self._keep_states:
+        if trial.ended and not self._copies and self._keep_states is not KeepStates.last:
             self._states.remove(trial)
         else:
             self._states.keep_last(trial)
@@ -146,16 +184,20 @@ class Retention:
     def _remove_model(self, name: str) -> None:
         """All of a trial's folder but its states."""
         folder = self._folder / name
-        if not any(folder.glob(STATES)):
+        states = {path for pattern in STATES for path in folder.glob(pattern)}
+        if not states:
             shutil.rmtree(folder, ignore_errors=True)
             return
         for path in folder.iterdir():
-            if not path.match(STATES):
+            if path not in states:
                 path.unlink(missing_ok=True)
 
 
-def check_checkpoints(config: CheckpointsConfig) -> None:
+def check_checkpoints(config: CheckpointsConfig, pauses: bool) -> None:
     """Checks ``checkpoints``.
+
+    Args:
+        pauses: Whether the scheduler pauses trials.
 
     Raises:
         ConfigError: The first rule that is broken.
@@ -167,3 +209,8 @@ def check_checkpoints(config: CheckpointsConfig) -> None:
     if config.keep_best < 1:
         rule = "checkpoints.keep_best must be at least 1: the winner's model always stays"
         raise ConfigError(rule, config.keep_best, "checkpoints.keep_best=1")
+    if config.keep_states is KeepStates.rungs and not pauses:
+        rule = (
+            "checkpoints.keep_states=rungs keeps the states with which trials pause, and wants a scheduler that pauses"
+        )
+        raise ConfigError(rule, "none that does", "checkpoints.keep_states=last")

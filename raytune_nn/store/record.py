@@ -135,7 +135,7 @@ class StudyRecord:
         if event.get("saved"):
             trial.saves += 1
             of_value = (trial.value, trial.value_epoch, trial.metrics, trial._params_then)
-            trial.saved = Saved(trial.epochs, trial.folds, *of_value)
+            trial.saved = Saved(trial.epochs, trial.folds, *of_value, rung=event.get("rung"))
 
     def _checkpointed(self, event: Event) -> None:
         self.trials[event["trial"]].checkpoint = event["folder"]
@@ -154,7 +154,7 @@ class StudyRecord:
         source = self.trials[event["source"]].saved if event["source"] is not None else None
         if source is not None and trial.saved is not None:
             trial.saves += 1
-            trial.saved = replace(trial.saved, epochs=source.epochs)
+            trial.saved = replace(trial.saved, epochs=source.epochs, rung=None)  # that is the other one's
         self._move(trial, "waiting")
 
     def _retried(self, event: Event) -> None:

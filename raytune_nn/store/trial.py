@@ -21,6 +21,7 @@ class Saved:
     value_epoch: int | None
     metrics: dict[str, float]
     params: dict[str, Any]  # that gave this value
+    rung: int | None = None  # what it had reached, where that was a rung; None: a safety copy
 
 
 @dataclass

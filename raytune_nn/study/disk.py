@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from raytune_nn.config.schema import KeepStates
 from raytune_nn.study.session import StudyPlan
 from raytune_nn.trial.task import Size
 
@@ -45,8 +46,12 @@ def peak(plan: StudyPlan, slots: int, size: Size) -> Disk:
     kept = trials if all_kept else min(trials, checkpoints.keep_best + slots)
     states = 0
     if plan.scheduler.pauses or (checkpoints.every_minutes is not None and folds is None):
-        all_stay = plan.scheduler.pauses or checkpoints.keep_states
+        all_stay = plan.scheduler.pauses or checkpoints.keep_states is not KeepStates.none
         states = (trials if all_stay else slots) + slots
-    reports = trials * plan.settings.budget.max_epochs * (folds or 1)
+    epochs = plan.settings.budget.max_epochs * (folds or 1)
+    if checkpoints.keep_states is KeepStates.rungs:  # a second name of a state takes no room
+        steps = plan.scheduler.decision_steps
+        states = trials * (epochs if steps is None else min(len(steps), epochs)) + 2 * slots
+    reports = trials * epochs
     fold_size = Size(size.model, REPORT * (folds or 1)) if folds else size  # between folds no weights are saved
     return Disk(fold_size, kept + slots + 1, states, reports * REPORT + trials * TRIAL)

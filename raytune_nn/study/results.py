@@ -152,6 +152,6 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
         return
     with usable(folder.best):
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(source, draft, ignore=shutil.ignore_patterns(STATES))
+        shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*STATES))
         shutil.rmtree(folder.best, ignore_errors=True)
         draft.rename(folder.best)

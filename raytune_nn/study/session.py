@@ -10,7 +10,7 @@ from typing import Any
 
 from raytune_nn.config.fidelity import EPOCHS, Fidelity
 from raytune_nn.config.objective import Objective
-from raytune_nn.config.schema import Config
+from raytune_nn.config.schema import Config, KeepStates
 from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.scheduler import Scheduler
@@ -59,6 +59,7 @@ class StudyPlan:
             fidelity=self.fidelity,
             copy_seconds=self._copy_seconds,
             report_every=self.settings.cluster.report_every,
+            keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
         )
 
     @property

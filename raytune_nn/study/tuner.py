@@ -5,14 +5,18 @@ To Tune, a piece of work is a trial: one that pauses ends, and goes on as anothe
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from ray import tune
 from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.experiment import Trial
+from ray.tune.registry import get_trainable_cls, validate_trainable
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
@@ -68,9 +72,23 @@ def run_study(
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # a trial writes its own, where worth it
         ),
     )
-    tuner.fit()
+    with _trainable_at_hand():
+        tuner.fit()
     if verdicts.refusal is not None:
         raise verdicts.refusal
+
+
+@contextlib.contextmanager
+def _trainable_at_hand() -> Iterator[None]:
+    """For each trial, Tune asks Ray's store five times for the trainable, and waits; in a study it is always the same.
+
+    It has no option for it.
+    """
+    with (
+        mock.patch("ray.tune.experiment.trial.validate_trainable", functools.cache(validate_trainable)),
+        mock.patch("ray.tune.experiment.trial.get_trainable_cls", functools.cache(get_trainable_cls)),
+    ):
+        yield
 
 
 def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFactory:

@@ -57,7 +57,9 @@ def build_trial(
         Exception: Whatever is raised by what the configuration names.
     """
     begins("data")
-    tree, allowed = OmegaConf.create(dict(config)), config.get("security", {}).get("allow_targets", ())
+    # A trial's values are sampled, and what they were sampled from is a third of all.
+    tree = OmegaConf.create({key: part for key, part in config.items() if key != "search_space"})
+    allowed = config.get("security", {}).get("allow_targets", ())
     data, resolved = _resolve(tree, allowed, build_data)
     check_kinds(resolved, (place for place in places(resolved) if not place.startswith(("data", "search."))), allowed)
     begins("model")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import yaml
 from pytorch_lightning import Trainer
 
 from raytune_nn.config.objective import Objective, Values, finite
+from raytune_nn.trial.outbox import Outbox
 
 MODEL = "model.ckpt"
 CONFIG = "config.yaml"
@@ -25,6 +26,7 @@ class Checkpointer:
         config: The trial's resolved configuration, written beside the model so that both are enough to use it.
         front: The study's when the trial began.
         values: The trial's before its next report.
+        outbox: Takes the files; None: they are written straight to the folder.
     """
 
     def __init__(
@@ -34,9 +36,12 @@ class Checkpointer:
         objective: Objective,
         front: tuple[Values, ...],
         values: Values | None = None,
+        outbox: Outbox | None = None,
     ) -> None:
         self._folder, self._config, self._objective = folder, config, objective
         self._front, self._values = front, values
+        self._outbox = outbox or Outbox()
+        self._described = False  # whether the configuration was written
 
     def keep(self, trainer: Trainer, values: Values | None) -> str | None:
         """Writes a checkpoint if this report is worth one; returns the folder's name if it did.
@@ -49,25 +54,25 @@ class Checkpointer:
         self._values = values
         if not self._objective.joins(values, self._front):
             return None
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / CONFIG).write_text(yaml.safe_dump(self._config, sort_keys=False))
-        draft = self._folder / f".{MODEL}"
-        _save(trainer, draft)
-        os.replace(draft, self._folder / MODEL)
+        if not self._described:
+            text = yaml.dump(self._config, Dumper=yaml.CSafeDumper, sort_keys=False).encode()
+            self._outbox.put(self._folder / CONFIG, lambda file: file.write(text))
+            self._described = True
+        self._outbox.put(self._folder / MODEL, partial(torch.save, _content(trainer)))
         return self._folder.name
 
 
-def _save(trainer: Trainer, path: Path) -> None:
+def _content(trainer: Trainer) -> dict[str, Any]:
     """What ``Trainer.save_checkpoint(weights_only=True)`` writes, less what ``torch.load(weights_only=True)`` refuses.
 
     Modules often keep their network or an enum among their hyperparameters, or add objects of their own.
     """
     checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=True)
-    trainer.strategy.save_checkpoint({key: part for key, part in checkpoint.items() if _loads(key, part)}, path)
+    return {key: part for key, part in checkpoint.items() if _loads(key, part)}
 
 
 def _loads(key: str, part: Any) -> bool:
-    if key in ("state_dict", "loops"):  # tensors and numbers; the first is too large to try
+    if key in ("state_dict", "loops") or isinstance(part, (int, str)):  # tensors and numbers; the first is large
         return True
     buffer = io.BytesIO()
     try:

@@ -16,6 +16,7 @@ from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
+from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
@@ -28,6 +29,7 @@ def run_trial(
     isolation: Isolation,
     send: Callable[[Report], bool],
     stopped: Callable[[], bool] = lambda: False,
+    outbox: Outbox | None = None,
 ) -> None:
     """Trains one trial to its end, or until told to stop.
 
@@ -37,11 +39,13 @@ def run_trial(
         isolation: Restored first, so that earlier trials of this process cannot be felt.
         send: Takes each report and answers whether to go on.
         stopped: Whether to stop now; asked between the reports of a trial with folds, which are far apart.
+        outbox: Takes the files that reports speak of; None: each is in its place before its report is sent.
 
     Raises:
         Exception: Whatever the user's code raises.
     """
     lighten()
+    outbox = outbox or Outbox()
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
@@ -63,11 +67,11 @@ def run_trial(
         if study.objective.folds is None:
             reporter = Reporter(tracker, study.objective, study)
             saves = study.saves_states or task.epoch > 0
-            state = TrainingState(checkpoints, task, logger, reporter) if saves else None
+            state = TrainingState(checkpoints, task, logger, reporter, outbox) if saves else None
             kept = checkpoints / task.id
-            _train(config, isolation, study.objective, reporter, logger, kept, task.front, task.values, state)
+            _train(config, isolation, study.objective, reporter, logger, kept, task.front, task.values, state, outbox)
         else:
-            states = FoldStates(checkpoints, study, task, logger)
+            states = FoldStates(checkpoints, study, task, logger, outbox)
             run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped)
         failed = not finite(tracker.values)
     finally:
@@ -84,6 +88,7 @@ def _train(
     front: tuple[Values, ...],
     values: Values | None = None,
     state: TrainingState | None = None,
+    outbox: Outbox | None = None,
 ) -> tuple[int, int]:
     """One training of a configuration, or what follows a saved state; returns its epochs and optimizer steps so far."""
     verbose = int(setting(config, "verbose"))
@@ -98,7 +103,8 @@ def _train(
         enable_progress_bar=False,
         enable_model_summary=verbose > 1,
     )
-    reporter.checkpointer = Checkpointer(kept, _standalone(config, built.stored), objective, front, values)
+    standalone = _standalone(config, built.stored)
+    reporter.checkpointer = Checkpointer(kept, standalone, objective, front, values, outbox)
     path = None if state is None else state.path
     built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
     return built.trainer.current_epoch, built.trainer.global_step

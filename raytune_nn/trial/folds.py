@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import torch
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.checkpoints import state_path
+from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
 from raytune_nn.trial.training_state import write_state
@@ -75,7 +77,8 @@ def run_folds(
                 done.front, checkpoint = (fold.values,), folder.name
             saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done)
             means, seconds = mean_metrics(done.metrics, objective), time.monotonic() - started
-            if not send(Report(done.epochs, done.steps, seconds, means, checkpoint, saved)) or fold.lost:
+            report = Report(done.epochs, done.steps, seconds, means, checkpoint, saved, done.epochs if saved else None)
+            if not send(report) or fold.lost:
                 return
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -97,10 +100,14 @@ class FoldStates:
     Args:
         checkpoints: The study's folder of them.
         logger: Gets a mark where a state is saved.
+        outbox: Takes the files.
     """
 
-    def __init__(self, checkpoints: Path, study: StudyContext, task: TrialTask, logger: TrialLogger) -> None:
-        self._checkpoints, self._study, self._task, self._logger = checkpoints, study, task, logger
+    def __init__(
+        self, checkpoints: Path, study: StudyContext, task: TrialTask, logger: TrialLogger, outbox: Outbox
+    ) -> None:
+        self._checkpoints, self._study, self._task = checkpoints, study, task
+        self._logger, self._outbox = logger, outbox
         self._number, self._last_epoch = task.saves, task.epoch
 
     @property
@@ -121,7 +128,8 @@ class FoldStates:
         self._last_epoch = done.epochs
         if waits:
             self._number += 1
-            write_state(asdict(done), state_path(self._checkpoints, self._task.id, self._number))
+            path = state_path(self._checkpoints, self._task.id, self._number)
+            self._outbox.put(path, partial(write_state, asdict(done)), durable=True)
             self._logger.mark(self._number)
         return waits
 

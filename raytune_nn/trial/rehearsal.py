@@ -54,7 +54,7 @@ def prepare(study: StudyContext, check: TargetCheck) -> Isolation:
     isolation = Isolation(trial_threads(study.config))
     size = rehearse(check.trials)
     if size is not None:
-        check_room(study.folder, size.model + (size.state if study.saves_states else 0))
+        check_room(study.folder, size.model + study.states * size.state)
     return isolation
 
 

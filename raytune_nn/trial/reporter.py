@@ -112,7 +112,8 @@ class Reporter(Checkpoint):
         if saved:
             self.copies.saved()
         unsaved = "" if saved else self.copies.refusal()
-        return report is None or self._send(replace(report, saved=saved, unsaved=unsaved))
+        rung = self.reached if saved and self.must_save else None
+        return report is None or self._send(replace(report, saved=saved, rung=rung, unsaved=unsaved))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.send_held(saved=False)

@@ -22,11 +22,18 @@ class StudyContext:
     fidelity: Fidelity = EPOCHS
     copy_seconds: float | None = None  # a trial saves its state once it has trained so long since the last; None: never
     report_every: float = 0.25  # seconds for which a slot gathers reports that need no answer
+    keeps_rungs: bool = False  # whether the states with which trials may pause stay for good
 
     @property
     def saves_states(self) -> bool:
         """Whether trials save the states of their trainings; with folds these are a few numbers."""
         return self.objective.folds is None and (self.pauses or self.copy_seconds is not None)
+
+    @property
+    def states(self) -> int:
+        """Of one trial that are on the disk at once; with folds none that takes room."""
+        kept = len(self.waits_at or ()) if self.keeps_rungs else 0
+        return 1 + kept if self.saves_states else 0
 
     def waits(self, earlier: int, reached: int) -> bool:
         """Whether a trial waits for the answer to a report; it is decided late where a module skips the step wanted.
@@ -69,4 +76,5 @@ class Report:
     metrics: dict[str, float]
     checkpoint: str | None = None  # folder under checkpoints/, where one was written for this report
     saved: bool = False  # whether the state of the training at exactly this report is on the disk
+    rung: int | None = None  # what the trial has reached, where the state is saved because it may pause here
     unsaved: str = ""  # why there is no safety copy here, though it is time for one; said once

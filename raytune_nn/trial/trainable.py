@@ -1,7 +1,8 @@
 """The slot: a Ray Tune trainable whose actor trains one trial after another.
 
 Tune asks by ``step`` and gets all reports since it last asked. The training runs in a thread of its own: it waits
-for the answer to a report only where the scheduler may stop it, and trains on elsewhere.
+for the answer to a report only where the scheduler may stop it, and trains on elsewhere. Files and reports leave by an
+outbox (`raytune_nn.trial.outbox`), where a report waits for the files that it speaks of.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import queue
 import threading
 import time
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from raytune_nn.errors import RaytuneError
+from raytune_nn.trial.outbox import Outbox, node_folder
 from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
@@ -61,12 +64,13 @@ class TrialActor(tune.Trainable):
         return self._training.collect()
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Ends the old trial and takes the next; an error makes Tune give this process up."""
+        """Ends the old trial and begins the next; an error makes Tune give this process up."""
         if self._refusal is not None:
             return True
         if not self._training.stop(STOP_SECONDS):
             raise TimeoutError(f"{self._training.name} was told to stop and goes on after {STOP_SECONDS:g} s")
         self._take(new_config)
+        self._training.go_on()  # it stays with this actor, so the first ``step`` need not come first
         return True
 
     def cleanup(self) -> None:
@@ -86,6 +90,7 @@ class _Training(threading.Thread):
         super().__init__(daemon=True, name=f"trial-{task.id}")
         self._study, self._task, self._isolation = study, task, isolation
         self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
+        self._outbox = Outbox(node_folder(study.folder))
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._unanswered = False  # whether the training waits for an answer to what was collected
@@ -99,7 +104,8 @@ class _Training(threading.Thread):
         from raytune_nn.trial.gpu import is_out_of_memory
 
         try:
-            run_trial(self._study, self._task, self._isolation, self._send, self._beat)
+            with self._outbox:
+                run_trial(self._study, self._task, self._isolation, self._send, self._beat, self._outbox)
         except BaseException as error:
             self._error, self._out_of_memory = traceback.format_exc(), is_out_of_memory(error)
         self._reports.put(None)
@@ -136,6 +142,7 @@ class _Training(threading.Thread):
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""
         self._stopping = True
+        self._outbox.drop()
         self._answered.release()
         if self.ident is not None:
             self.join(seconds)
@@ -145,10 +152,16 @@ class _Training(threading.Thread):
         if self._stopping:
             return False
         waits = self._must_wait(report)
-        self._reports.put((asdict(report), waits))
+        self._outbox.then(partial(self._hand_over, report, waits))
         if waits:
+            self._outbox.drain()
             self._answered.acquire()
         return not self._stopping
+
+    def _hand_over(self, report: Report, waits: bool, lost: str) -> None:
+        if lost:
+            report = replace(report, saved=False, unsaved=lost)
+        self._reports.put((asdict(report), waits))
 
     def _beat(self) -> bool:
         """Whether to stop, asked where there is no report: the slot's call returns, so that it can be told."""

@@ -8,10 +8,11 @@ Lightning does at the end of the epoch before is done then, also what comes afte
 
 from __future__ import annotations
 
-import os
 import random
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.trial.hyperparameters import apply_changes, built_hyperparameters
+from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
@@ -39,11 +41,15 @@ class TrainingState(Callback):
         task: Says how many states there are.
         logger: Gets a mark where a state is saved.
         reporter: Holds a report back until the state is saved.
+        outbox: Takes the files.
     """
 
-    def __init__(self, checkpoints: Path, task: TrialTask, logger: TrialLogger, reporter: Reporter) -> None:
+    def __init__(
+        self, checkpoints: Path, task: TrialTask, logger: TrialLogger, reporter: Reporter, outbox: Outbox
+    ) -> None:
         self._checkpoints, self._task, self._number = checkpoints, task, task.saves
-        self._logger, self._reporter = logger, reporter
+        self._logger, self._reporter, self._outbox = logger, reporter, outbox
+        self._arrival: Future[str] | None = None  # of the last state
         self._loaded: dict[str, Any] | None = None
 
     @property
@@ -96,64 +102,84 @@ class TrainingState(Callback):
 
     def _saves(self, trainer: Trainer) -> bool:
         """Saves, and returns whether it could: no trial fails for want of a safety copy."""
+        self._await_last()
+        copies, must_save = self._reporter.copies, self._reporter.must_save
+        if not (must_save or copies.possible):
+            return False
         try:
-            self._save(trainer)
+            self._save(trainer, must_save)
         except Exception as error:  # also the user's own hooks are asked for their state
-            if self._reporter.must_save:
+            if must_save:
                 raise
-            self._reporter.copies.refuse((str(error).strip() or type(error).__name__).splitlines()[0])
+            copies.refuse((str(error).strip() or type(error).__name__).splitlines()[0])
             return False
         return True
 
-    def _save(self, trainer: Trainer) -> None:
+    def _await_last(self) -> None:
+        """The number of a state is that of the last one that is there, and one more."""
+        lost = "" if self._arrival is None else self._arrival.result()
+        self._arrival = None
+        if lost:
+            self._number -= 1
+            self._reporter.copies.refuse(lost)
+            self._reporter.copies.refusal()  # its report has told it
+
+    def _save(self, trainer: Trainer, needed: bool) -> None:
         checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
         for key in _HPARAMS:  # the configuration has them
             checkpoint.pop(key, None)
-        write_state(checkpoint, state_path(self._checkpoints, self._task.id, self._number + 1))
+        path = state_path(self._checkpoints, self._task.id, self._number + 1)
+        self._arrival = self._outbox.put(path, partial(write_state, checkpoint), durable=True, needed=needed)
         self._number += 1
         self._logger.mark(self._number, trainer.fit_loop.epoch_loop._batches_that_stepped)
 
 
-def write_state(state: dict[str, Any], path: Path) -> None:
-    """Writes a file that is there whole or not at all, and that ``torch.load(weights_only=True)`` reads.
+def write_state(state: dict[str, Any], file: IO[bytes]) -> None:
+    """Writes what ``torch.load(weights_only=True)`` reads.
 
     Raises:
-        ValueError: Something in it is neither a tensor nor plain data.
+        ValueError: Something in it is neither a tensor nor plain data; or, over an OSError, the disk refuses.
         OSError: The disk refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}")
     try:
-        with draft.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        torch.load(draft, map_location="cpu", mmap=True, weights_only=True)  # reads no tensor
-    except OSError:  # of the disk, not of the state
-        draft.unlink(missing_ok=True)
+        torch.save(state, file)
+        file.flush()
+        path = f"/dev/fd/{file.fileno()}"  # it may have no other name
+        torch.load(path, map_location="cpu", mmap=True, weights_only=True)  # reads no tensor
+    except OSError:
         raise
     except Exception as error:  # pickle lets through whatever an object raises
-        draft.unlink()
         raise ValueError(
             "the state of a training must consist of tensors and plain data (what module and callbacks "
             f"save, state_dict of optimizer and schedule), but {str(error).strip().splitlines()[-1]}"
         ) from error
-    os.replace(draft, path)
 
 
 def _random_states() -> dict[str, Any]:
+    version, words, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     return {
-        "python": random.getstate(),
-        "numpy": (kind, np.asarray(keys).tolist(), *rest),
+        "python": (version, _as_tensor(words), gauss),
+        "numpy": (kind, _as_tensor(keys), *rest),
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
 
 
 def _set_random_states(states: dict[str, Any]) -> None:
-    random.setstate(states["python"])
-    np.random.set_state(states["numpy"])
+    version, words, gauss = states["python"]
+    kind, keys, *rest = states["numpy"]
+    random.setstate((version, tuple(_as_words(words).tolist()), gauss))
+    np.random.set_state((kind, _as_words(keys), *rest))
     torch.set_rng_state(states["torch"])
     if states["cuda"]:
         torch.cuda.set_rng_state_all(states["cuda"])
+
+
+def _as_tensor(words: Any) -> torch.Tensor:
+    """Numbers of 32 bits without a sign: as a list, loading with ``weights_only`` would read them one by one."""
+    return torch.from_numpy(np.array(words, dtype=np.uint32).view(np.int32))
+
+
+def _as_words(tensor: torch.Tensor) -> np.ndarray:
+    return tensor.numpy().view(np.uint32)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import replay  # which puts its folder on the import path
 from curve_table import Table, load_tables
+from timings import SHARED
 
 from raytune_nn.search.asha import ASHA
 from raytune_nn.search.median import MedianStopping
@@ -31,7 +32,6 @@ from raytune_nn.search.scheduler import Decision, Scheduler
 from raytune_nn.space.domains import LogUniform
 from raytune_nn.space.space import Space
 
-KNOWN = [100, 1000, 10_000]  # trials
 EPOCHS, INTERVAL, DECISIONS = 81, 3, 300
 SPACE = Space({"optimizer.lr": LogUniform(1e-4, 1e-1)})
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
@@ -51,7 +51,7 @@ POPULATIONS: dict[str, Callable[[int], Scheduler]] = {  # by the number of membe
 def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--tables", type=Path, default=replay.SHARED / "curves")
+    parser.add_argument("--tables", type=Path, default=SHARED / "curves")
     parser.add_argument(
         "--known", type=lambda text: [int(part) for part in text.split(",")], default=[100, 1000, 10000]
     )

@@ -45,7 +45,7 @@ def main() -> None:
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             times.setdefault(name, []).append(float(done.stdout))
     title = f"{options.repeats} trainings each of {options.epochs} epochs of the digits, one thread"
-    print(timings_table(title, ("training", "ms an epoch", "ratio"), times, lambda plain, this: this / plain))
+    print(timings_table(title, ("training", "ms an epoch", "ratio"), times))
 
 
 def train(variant: str, epochs: int) -> float:

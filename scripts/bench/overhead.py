@@ -4,17 +4,19 @@
 
 Ours runs once with the very module and loaders of the peers, once with the built-in module and data path on the same
 network, space, split and batches; the peers are in ``peers/``. With early stopping, ASHA meets Optuna's successive
-halving. Prints two Markdown tables, of seconds and of ratios run by run: median (min to max).
+halving. Prints two Markdown tables, of seconds and of ratios run by run: median (min to max), and marks the medians
+that miss their aim.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import tempfile
 from pathlib import Path
 
-from timings import spread, wall_seconds
+from timings import judged, spread, wall_seconds
 
 PEERS = Path(__file__).resolve().parent / "peers"
 SAME, BUILT_IN, ASHA = "raytune_nn, same module", "raytune_nn, built in", "raytune_nn, same module, ASHA"
@@ -85,7 +87,8 @@ def tables(seconds: dict[str, list[float]], options: argparse.Namespace) -> str:
     for ours, theirs, aim in RATIOS:
         if ours in seconds and theirs in seconds:
             ratios = [mine / other for mine, other in zip(seconds[ours], seconds[theirs], strict=True)]
-            lines.append(f"| {ours} / {theirs} | {spread(ratios, 2)} | {aim} |")
+            found = judged(spread(ratios, 2), statistics.median(ratios) <= aim)
+            lines.append(f"| {ours} / {theirs} | {found} | ≤ {aim} |")
     return "\n".join(lines)
 
 

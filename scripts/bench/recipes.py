@@ -4,14 +4,13 @@
 
 Prints a Markdown table. A study selects by its validation rows alone; the test rows are opened once, for its winner, in
 plain PyTorch. Where the table says "5 splits", the rows are cut at random five times, each cut has a study of its own,
-and the mean of the five winners' scores counts.
+and the mean of the five winners' scores counts. Repeated are the test rows whose inputs some training row has as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from typing import Any
 import hydra
 import torch
 import yaml
-from timings import REPOSITORY, wall_seconds
+from timings import SHARED, judged, wall_seconds
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,7 @@ class Outcome:
     """What a study came to."""
 
     reached: float
+    repeated: int  # test rows
     trials: int
     epochs: int
     seconds: float
@@ -89,8 +89,7 @@ def main() -> None:
     """Runs and prints."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", choices=RECIPES, action="append")
-    shared = os.environ.get("RAYTUNE_NN_SHARED") or REPOSITORY.parent / "shared"
-    parser.add_argument("--shared", type=Path, default=shared)
+    parser.add_argument("--shared", type=Path, default=SHARED)
     parser.add_argument("--cpus", type=int, default=2)
     options = parser.parse_args()
     outcomes: dict[str, list[Outcome]] = {}
@@ -114,42 +113,52 @@ def study(name: str, split: int, data: Path, folder: Path, cpus: int) -> Outcome
     ]
     seconds = wall_seconds(command)
     counts = json.loads((folder / "bench" / "summary.json").read_text())["counts"]
-    return Outcome(evaluate(folder / "bench" / "best", recipe), counts["trials"], counts["epochs"], seconds)
+    reached, repeated = evaluate(folder / "bench" / "best", recipe)
+    return Outcome(reached, repeated, counts["trials"], counts["epochs"], seconds)
 
 
-def evaluate(best: Path, recipe: Recipe) -> float:
-    """The score of a study's winner on its test rows."""
+def evaluate(best: Path, recipe: Recipe) -> tuple[float, int]:
+    """The score of a study's winner on its test rows, and how many of these are repeated."""
     config: dict[str, Any] = yaml.safe_load((best / "config.yaml").read_text())
     data = hydra.utils.instantiate(config["data"])
+    data.setup("fit")
+    trained = {row.numpy().tobytes() for x, _ in data.train_dataloader() for row in x}
     data.setup("test")
     model = hydra.utils.instantiate(config["model"]).eval()
     model.load_state_dict(torch.load(best / "model.ckpt", weights_only=True)["state_dict"])
     with torch.no_grad():
-        pairs = [(model(x), y) for x, y in data.test_dataloader()]
-    answers, targets = (torch.cat(part) for part in zip(*pairs, strict=True))
+        batches = [(x, model(x), y) for x, y in data.test_dataloader()]
+    inputs, answers, targets = (torch.cat(part) for part in zip(*batches, strict=True))
+    repeated = sum(row.numpy().tobytes() in trained for row in inputs)
     if recipe.measured == "accuracy":
-        return (answers.argmax(1) == targets).double().mean().item()
-    return (answers.squeeze(1) - targets).double().square().mean().sqrt().item()
+        return (answers.argmax(1) == targets).double().mean().item(), repeated
+    return (answers.squeeze(1) - targets).double().square().mean().sqrt().item(), repeated
 
 
 def table(outcomes: dict[str, list[Outcome]]) -> str:
     """Scores and costs as Markdown; trials, epochs and seconds are those of all splits together."""
     lines = [
-        "| recipe | measured | on | target | reached | trials | epochs | seconds |",
-        "|---|---|---|---|---|---|---|---|",
+        "| recipe | measured | on | repeated | target | reached | trials | epochs | seconds |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, found in outcomes.items():
         recipe = RECIPES[name]
         reached = statistics.mean(outcome.reached for outcome in found)
         sign = "≥" if recipe.measured == "accuracy" else "≤"
         cells = [
-            *(f"`{name}`", recipe.measured, recipe.rows, f"{sign} {recipe.target:g}"),
-            scores([outcome.reached for outcome in found]) + ("" if recipe.holds(reached) else " **missed**"),
+            *(f"`{name}`", recipe.measured, recipe.rows, span([outcome.repeated for outcome in found])),
+            f"{sign} {recipe.target:g}",
+            judged(scores([outcome.reached for outcome in found]), recipe.holds(reached)),
             *(str(sum(outcome.trials for outcome in found)), str(sum(outcome.epochs for outcome in found))),
             f"{sum(outcome.seconds for outcome in found):.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def span(counts: list[int]) -> str:
+    """A count, or the least and the most of several."""
+    return str(counts[0]) if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
 
 
 def scores(values: list[float]) -> str:

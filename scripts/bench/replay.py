@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -27,13 +26,13 @@ from curve_table import Table, load_tables
 from proposals import Proposals, TPEProposals
 from rivals import OptunaHalving, RayASHA
 from simulator import Simulation
+from timings import SHARED
 
 from raytune_nn.search.asha import ASHA
 from raytune_nn.search.median import MedianStopping
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import Scheduler
 
-SHARED = Path(os.environ.get("RAYTUNE_NN_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 FACTOR = 3  # of all methods that halve; their first rung is 1 epoch
 METHODS: dict[str, Callable[[Table], Scheduler]] = {
     "random": lambda table: NoScheduler(),

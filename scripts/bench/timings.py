@@ -1,4 +1,4 @@
-"""What the benches of time share: whole commands by the clock, and times side by side as one Markdown table."""
+"""What the benches share: whole commands by the clock, times side by side as one Markdown table, and what is missed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-Ratio = Callable[[float, float], float]
+SHARED = Path(os.environ.get("RAYTUNE_NN_SHARED") or REPOSITORY.parent / "shared")  # data and recorded curves
 
 
 def wall_seconds(command: list[str], **environment: str) -> float:
@@ -34,21 +33,32 @@ def wall_seconds(command: list[str], **environment: str) -> float:
     return took
 
 
-def timings_table(title: str, columns: tuple[str, str, str], times: dict[str, list[float]], ratio: Ratio) -> str:
+def timings_table(
+    title: str, columns: tuple[str, str, str], times: dict[str, list[float]], aim: float | None = None
+) -> str:
     """A row for each of what was timed: its times, and its ratios to the first one.
 
     Args:
         title: Stands above the table.
-        columns: What was timed, the unit, and what the ratio is.
+        columns: What was timed, the unit, and the ratio.
         times: By name, in the order of the repeats.
-        ratio: Of a time of the first one and that of this one in the same repeat.
+        aim: What the median ratio of the last one should be at most; None: there is no such aim, nor a column for it.
     """
     first = next(iter(times.values()))
-    lines = [title, "", f"| {' | '.join(columns)} |", "|---|---|---|"]
+    rows = [list(columns), ["---"] * len(columns)]
     for name, values in times.items():
-        ratios = [ratio(reference, value) for reference, value in zip(first, values, strict=True)]
-        lines.append(f"| {name} | {spread(values, 1)} | {spread(ratios, 2)} |")
-    return "\n".join(lines)
+        ratios = [value / reference for reference, value in zip(first, values, strict=True)]
+        rows.append([name, spread(values, 1), spread(ratios, 2)])
+    if aim is not None:
+        rows[-1][-1] = judged(rows[-1][-1], statistics.median(ratios) <= aim)
+        aims = ["aim", "---", *[""] * (len(times) - 1), f"≤ {aim:g}"]
+        rows = [[*row, cell] for row, cell in zip(rows, aims, strict=True)]
+    return "\n".join([title, "", *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def judged(text: str, holds: bool) -> str:
+    """What was measured, marked where it is not as good as its aim."""
+    return text if holds else f"{text} **missed**"
 
 
 def spread(values: list[float], digits: int) -> str:

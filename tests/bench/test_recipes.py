@@ -17,7 +17,7 @@ recipes: Any = load("recipes")
 
 
 def outcome(reached: float) -> Any:
-    return recipes.Outcome(reached, trials=3, epochs=20, seconds=7.4)
+    return recipes.Outcome(reached, repeated=int(reached), trials=3, epochs=20, seconds=7.4)
 
 
 def test_every_recipe_is_an_experiment() -> None:
@@ -35,8 +35,8 @@ def test_an_accuracy_must_be_as_high_and_an_error_as_low_as_its_target() -> None
 def test_the_table_has_the_mean_over_splits_and_says_what_is_missed() -> None:
     text = recipes.table({"mnist": [outcome(0.9)], "concrete": [outcome(4.0), outcome(7.0)]})
     _, _, mnist, concrete = text.splitlines()
-    assert "| ≥ 0.97 | 0.9000 **missed** | 3 | 20 | 7 |" in mnist
-    assert "| ≤ 6 | 5.50 (4.00 to 7.00) | 6 | 40 | 15 |" in concrete
+    assert "| 0 | ≥ 0.97 | 0.9000 **missed** | 3 | 20 | 7 |" in mnist
+    assert "| 4 to 7 | ≤ 6 | 5.50 (4.00 to 7.00) | 6 | 40 | 15 |" in concrete
 
 
 @pytest.mark.slow
@@ -52,3 +52,4 @@ def test_a_shortened_recipe_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found.trials == 3
     assert 6 < found.epochs <= 18
     assert found.reached > 0.9
+    assert found.repeated == 0

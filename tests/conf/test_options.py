@@ -24,10 +24,15 @@ OPTIONS = sorted(str(path.relative_to(CONF).with_suffix("")) for path in CONF.rg
 COMMAND = re.compile(r"^#\s+python -m raytune_nn(?: (.*?))?(?:\s{3,}.*)?$", re.MULTILINE)
 
 
+def header(option: str) -> str:
+    """The comment at the top of a file."""
+    found = re.match(r"(?:#.*\n)*", (CONF / f"{option}.yaml").read_text())
+    return found[0] if found else ""
+
+
 def commands(option: str) -> list[list[str]]:
     """The commands in the comment at the top of a file, without their program."""
-    header = re.match(r"(?:#.*\n)+", (CONF / f"{option}.yaml").read_text())
-    return [shlex.split(typed) for typed in COMMAND.findall(header[0])] if header else []
+    return [shlex.split(typed) for typed in COMMAND.findall(header(option))]
 
 
 def build(config: dict[str, Any]) -> None:
@@ -62,6 +67,12 @@ def test_the_commands_of_its_header_choose_it_and_the_last_one_can_begin(option:
         else:
             chosen = inside(lambda composed, builds=builds: check(composed, builds), *arguments)  # type: ignore[misc]
         assert not group or f"{group}={name}" in chosen.split(), arguments
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_its_header_says_what_it_is(option: str) -> None:
+    sentence = re.search(r"^# [A-Z1-9].+\.(?: .*)?$", COMMAND.sub("", header(option)), re.MULTILINE)
+    assert sentence, f"conf/{option}.yaml must begin with a comment that says what it is"
 
 
 @pytest.mark.usefixtures("at_files")

@@ -55,6 +55,9 @@ SCHEDULES = {
     "+search=asha search.scheduler.grace_period=28": "ASHA's grace_period must not exceed max_epochs",
     "+search=asha search.scheduler.max_epochs=81": "the scheduler must decide within the epochs of a trial",
     "+search=asha +trainer.val_check_interval=0.5": "where trials pause, each must validate at the ends of epochs only",
+    "+search=asha search.scheduler.promote=false checkpoints.keep_states=rungs": (
+        "checkpoints.keep_states=rungs keeps the states with which trials pause"
+    ),
     "+search=asha search.fidelity=step": "with search.fidelity=step the scheduler counts in that unit",
     "+search=pbt search/searcher=tpe": "a population changes its parameters itself, so only random search",
     "+search=pb2 search/searcher=grid": "a population changes its parameters itself, so only random search",

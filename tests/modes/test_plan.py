@@ -55,6 +55,11 @@ def test_the_disk_that_a_study_needs() -> None:
     assert "training states" not in plain
     assert ", 7 training states of " in planned("+search=asha", *few)["disk"], "all may pause, and 2 write"
     assert ", 4 training states of " in planned("+search=random", *few[:3])["disk"]
+    last, rungs = (f"checkpoints.keep_states={which}" for which in ("last", "rungs"))
+    assert ", 7 training states of " in planned("+search=random", *few[:3], last)["disk"], "each trial's, and 2 write"
+    asha, pbt = planned("+search=asha", *few, rungs)["disk"], planned("+search=pbt", *few, rungs)["disk"]
+    assert ", 14 training states of " in asha, "5 at 1 and 3; 2 safety copies, and 2 write"
+    assert ", 14 training states of " in pbt, "5 at 3 and 6"
     assert ": 8 models" in planned("+search=random", *few, "checkpoints.keep_best=4")["disk"]
     assert ": 8 models" in planned("+search=asha", *few)["disk"], "what waits at a rung keeps its model"
     assert ": 3 models" in planned("cluster.cpus=2")["disk"]
@@ -141,6 +146,11 @@ def test_an_existing_study_is_pointed_out(here: Path) -> None:
         ("study.name=", "study.name must be a plain folder name"),
         ("checkpoints.keep_best=0", "checkpoints.keep_best must be at least 1: the winner's model always stays"),
         ("checkpoints.every_minutes=0", "checkpoints.every_minutes must be positive, or null for no safety copies"),
+        ("checkpoints.keep_states=all", "checkpoints.keep_states must be one of none, last, rungs"),
+        (
+            "checkpoints.keep_states=rungs",
+            "checkpoints.keep_states=rungs keeps the states with which trials pause, and wants a scheduler that pauses",
+        ),
     ],
 )
 def test_a_plan_is_checked_to_the_end(here: Path, override: str, rule: str) -> None:

@@ -89,7 +89,7 @@ def test_a_trial_that_was_not_asked_for_is_told_with_its_parameters() -> None:
     assert second.params.items() > {"optimizer": 0, "optimizer.lr": 0.001}.items()
 
 
-def test_a_paused_trial_is_told_as_pruned_and_as_what_it_becomes_later() -> None:
+def test_a_paused_trial_counts_as_pruned_until_more_is_known_of_it() -> None:
     searcher = Random(SPACE, 0)
     params = searcher.suggest(0)
     assert params is not None
@@ -98,10 +98,17 @@ def test_a_paused_trial_is_told_as_pruned_and_as_what_it_becomes_later() -> None
     searcher.suggest(1)
     assert searcher.trials[0].state is TrialState.PRUNED
     assert searcher.trials[0].intermediate_values == {1: 0.75}
-    searcher.on_report("0", 3, 0.875)
-    searcher.on_end("0", params, 0.875, "complete")
+    searcher.on_report("0", 3, 0.5)
+    searcher.on_pause("0", params)
     searcher.suggest(2)
-    assert [trial.value for trial in searcher.trials if trial.state is TrialState.COMPLETE] == [0.875]
+    [pruned] = [trial for trial in searcher.trials if trial.state is TrialState.PRUNED]
+    assert pruned.intermediate_values == {1: 0.75, 3: 0.5}
+    searcher.on_report("0", 9, 0.875)
+    searcher.on_end("0", params, 0.875, "complete")
+    searcher.suggest(3)
+    *running, complete = sorted(searcher.trials, key=lambda trial: trial.state is TrialState.COMPLETE)
+    assert complete.value == 0.875
+    assert [trial.state for trial in running] == [TrialState.RUNNING] * 3
 
 
 def test_of_two_that_run_with_the_same_parameters_each_end_is_told_once() -> None:

@@ -143,7 +143,7 @@ def test_one_trial_gets_the_parameters_when_the_winner_did(study: Path) -> None:
     assert replay.decision_steps == {2, 4}
     assert replay.pauses
     assert replayed(replay, range(1, 7)) == [(2, 3.0), (4, 4.0)]
-    searcher = FirstOfSchedule(str(study), SPACE, seed=0)
+    searcher = FirstOfSchedule(SPACE, 0, replay.schedule)
     assert [searcher.suggest(number) for number in (0, 1, 2)] == [point(0.0, 64), None, None]
 
 
@@ -183,6 +183,8 @@ def test_its_two_halves_belong_together() -> None:
     command = ("+search=pbt_replay", "search.scheduler.study=studies/pbt", "budget.num_trials=1")
     plan = inside(lambda composed: preflight(composed).plan, *command)
     assert plan.scheduler.describe() == "replay of PBT: parameters change at 3"
+    assert isinstance(plan.scheduler, PBTReplay)
+    assert [plan.searcher.suggest(number) for number in (0, 1)] == [plan.scheduler.schedule[0].params, None]
     for half, searcher in (("search/searcher=random", "RandomSearcher"), ("search/searcher=tpe", "TPE")):
         ran = refused(*command, half, task=preflight)
         assert ran.rule.startswith("the replay of a schedule consists of a searcher and a scheduler")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from optuna.samplers import RandomSampler
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.cmaes import CMAES
@@ -126,7 +127,7 @@ def test_it_learns_from_an_earlier_study(make: Callable[[int], Searcher]) -> Non
 
 
 def test_tpe_learns_from_stopped_trials() -> None:
-    searcher, near = TPE(SPACE, 0), []
+    searcher, near = TPE(SPACE, 0, random_share=0.0), []
     for number in range(60):
         params = searcher.suggest(number)
         assert params is not None
@@ -134,6 +135,24 @@ def test_tpe_learns_from_stopped_trials() -> None:
         searcher.on_report(str(number), 1, -loss(params))
         searcher.on_end(str(number), params, -loss(params), "stopped")
     assert sum(near[30:]) > 20, "of 30; at random 12"
+
+
+@pytest.mark.parametrize(
+    ("state", "score", "least", "most"),
+    [("stopped", 0.5, 150, 250), ("complete", 0.5, 0, 0), ("diverged", None, 0, 0), ("failed", None, 0, 0)],
+)
+def test_tpe_draws_a_share_at_random_once_a_trial_ended_early(
+    state: str, score: float | None, least: int, most: int
+) -> None:
+    searcher = TPE(SPACE, 0, random_share=0.5)
+    for number in range(2):
+        params = searcher.suggest(number)
+        assert params is not None
+        if score is not None:
+            searcher.on_report(str(number), 1, score)
+        searcher.on_end(str(number), params, score, state)
+    searcher.suggest(2)
+    assert least <= sum(isinstance(searcher._sampler(seed), RandomSampler) for seed in range(400)) <= most
 
 
 @pytest.mark.parametrize(("state", "least", "most"), [("diverged", 0, 35), ("failed", 45, 120)])
@@ -192,6 +211,8 @@ def test_two_objectives_come_closer_to_the_front(make: Callable[[Space, int], Se
         (lambda: NSGA2(SPACE, 0, population_size=1), "population_size must be an integer of at least 2", "=10"),
         (lambda: TPE(SPACE, 0, startup_trials=0), "startup_trials must be an integer of at least 1", "=10"),
         (lambda: TPE(SPACE, 0, candidates=True), "candidates must be an integer of at least 1", "=10"),
+        (lambda: TPE(SPACE, 0, random_share=1.5), "random_share must be from 0 to 1", "=0.333"),
+        (lambda: TPE(SPACE, 0, random_share="a third"), "random_share must be from 0 to 1", "=0.333"),  # type: ignore[arg-type]
         (lambda: GaussianProcess(SPACE, 0, startup_trials=0), "startup_trials must be an integer", "=10"),
     ],
 )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from test_checkpoints import Disk
 
-from raytune_nn.config.schema import CheckpointsConfig
+from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
-from raytune_nn.store.checkpoints import Retention, States, check_checkpoints, state_path
+from raytune_nn.store.checkpoints import Retention, States, check_checkpoints, rung_path, state_path
 from raytune_nn.store.record import StudyRecord
 
 
@@ -24,12 +25,13 @@ class Saving(Disk):
     def write(self, trial: str, *numbers: int) -> None:
         for number in numbers:
             state_path(self.folder, trial, number).parent.mkdir(parents=True, exist_ok=True)
-            state_path(self.folder, trial, number).touch()
+            state_path(self.folder, trial, number).write_text(f"{trial} {number}")
 
-    def save(self, trial: str, number: int) -> None:
+    def save(self, trial: str, number: int, rung: int | None = None) -> None:
         """A state, and its report in the journal."""
         self.write(trial, number)
-        self.apply("reported", trial=trial, epoch=number, seconds=1.0, metrics={"val_acc": 0.5}, saved=True)
+        what = {"saved": True} | ({} if rung is None else {"rung": rung})
+        self.apply("reported", trial=trial, epoch=number, seconds=1.0, metrics={"val_acc": 0.5}, **what)
 
     def files(self, trial: str) -> list[str]:
         return sorted(path.name for path in (self.folder / trial).glob("*"))
@@ -69,9 +71,9 @@ def test_a_state_goes_once_the_journal_has_the_next_but_none_that_it_does_not_kn
 
 
 @pytest.mark.parametrize("copies", [False, True])
-@pytest.mark.parametrize("keep_states", [False, True])
+@pytest.mark.parametrize("keep_states", [KeepStates.none, KeepStates.last])
 @pytest.mark.parametrize("opened_again", [False, True])
-def test_the_state_of_an_ended_trial(disk: Saving, copies: bool, keep_states: bool, opened_again: bool) -> None:
+def test_the_state_of_an_ended_trial(disk: Saving, copies: bool, keep_states: KeepStates, opened_again: bool) -> None:
     """It stays for others while they may go on from it, and for good if that is asked for."""
     disk.train("best", 0.9)
     disk.train("0", 0.5, checkpoint=False)
@@ -83,12 +85,86 @@ def test_the_state_of_an_ended_trial(disk: Saving, copies: bool, keep_states: bo
         retention.trial_ended(disk.record.trials[trial], disk.record)
     if opened_again:
         retention = Retention(disk.folder, disk.record, copies, keep_states)
-    state = ["resume-1.ckpt"]
-    assert disk.files("0") == (state if copies or keep_states else [])
+    state, stays = ["resume-1.ckpt"], keep_states is KeepStates.last
+    assert disk.files("0") == (state if copies or stays else [])
     retention.study_ended()
-    assert disk.files("0") == (state if keep_states else [])
-    assert disk.files("best") == ["model.ckpt", *(state if keep_states else [])]
-    assert ("0" in disk.names) == keep_states, "no empty folder is left"
+    assert disk.files("0") == (state if stays else [])
+    assert disk.files("best") == ["model.ckpt", *(state if stays else [])]
+    assert ("0" in disk.names) == stays, "no empty folder is left"
+
+
+def climb(disk: Saving, retention: Retention, *numbers_and_rungs: tuple[int, int | None]) -> None:
+    for number, rung in numbers_and_rungs:
+        disk.save("0", number, rung)
+        retention.state_saved(disk.record.trials["0"])
+
+
+def test_the_states_of_rungs_stay_and_safety_copies_replace_each_other(disk: Saving) -> None:
+    disk.train("0", 0.5, checkpoint=False)
+    retention = Retention(disk.folder, disk.record, keep_states=KeepStates.rungs)
+    climb(disk, retention, (1, None), (2, 3), (3, None), (4, None))
+    assert disk.files("0") == ["resume-4.ckpt", "rung-3.ckpt"]
+    climb(disk, retention, (5, 9))
+    disk.end("0")
+    retention.trial_ended(disk.record.trials["0"], disk.record)
+    retention.study_ended()
+    assert disk.files("0") == ["rung-3.ckpt", "rung-9.ckpt"]
+    texts = {rung: rung_path(disk.folder, "0", rung).read_text() for rung in (3, 9)}
+    assert texts == {3: "0 2", 9: "0 5"}
+    for keep_states in (KeepStates.rungs, KeepStates.none):
+        Retention(disk.folder, disk.record, keep_states=keep_states).study_ended()
+        assert disk.files("0") == ["rung-3.ckpt", "rung-9.ckpt"], "for good"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_rung_is_kept_also_where_the_driver_was_killed_before_it_could(
+    disk: Saving, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it did anything; and once it had, since it cannot know. On shares without links it is a copy."""
+
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    disk.train("0", 0.5, checkpoint=False)
+    disk.save("0", 1, rung=3)
+    for _ in range(2):
+        retention = Retention(disk.folder, disk.record, keep_states=KeepStates.rungs)
+        assert disk.files("0") == ["resume-1.ckpt", "rung-3.ckpt"], "and no draft"
+        assert rung_path(disk.folder, "0", 3).read_text() == "0 1"
+        (disk.folder / "0" / ".rung-9.ckpt").touch()  # half a copy
+    disk.apply("started", trial="0", epoch=1)
+    climb(disk, retention, (2, 3))
+    assert rung_path(disk.folder, "0", 3).read_text() == "0 2", "of weights that came from another trial"
+    assert state_path(disk.folder, "0", 2).read_text() == "0 2"
+    Retention(disk.folder, disk.record)
+    assert disk.files("0") == ["resume-2.ckpt", "rung-3.ckpt"]
+
+
+def test_a_state_that_was_taken_over_is_no_rung_of_the_one_that_took_it(disk: Saving) -> None:
+    for trial in ("0", "1"):
+        disk.train(trial, 0.5, checkpoint=False)
+        disk.save(trial, 1, rung=3)
+    retention = Retention(disk.folder, disk.record, copies=True, keep_states=KeepStates.rungs)
+    States(disk.folder).hand_over(disk.record.trials["0"], disk.record.trials["1"])
+    disk.apply("resumed", trial="1", source="0", params=None)
+    Retention(disk.folder, disk.record, copies=True, keep_states=KeepStates.rungs)
+    assert rung_path(disk.folder, "1", 3).read_text() == "1 1"
+    assert state_path(disk.folder, "1", 2).read_text() == "0 1"
+    retention.study_ended()
+    assert [disk.files(trial) for trial in ("0", "1")] == [["rung-3.ckpt"]] * 2
+
+
+def test_a_model_that_is_not_among_the_best_goes_and_its_rungs_stay(disk: Saving) -> None:
+    disk.train("0", 0.5)
+    disk.train("best", 0.9)
+    retention = Retention(disk.folder, disk.record, keep_states=KeepStates.rungs)
+    climb(disk, retention, (1, 3))
+    for trial in ("best", "0"):
+        disk.end(trial)
+        retention.trial_ended(disk.record.trials[trial], disk.record)
+    assert disk.files("0") == ["rung-3.ckpt"]
 
 
 def test_what_a_killed_process_had_half_written_goes_when_the_study_is_opened(disk: Saving) -> None:
@@ -104,15 +180,16 @@ def test_what_a_killed_process_had_half_written_goes_when_the_study_is_opened(di
 @pytest.mark.parametrize(
     ("config", "rule"),
     [
-        (CheckpointsConfig(0, 1, False), r"every_minutes must be positive"),
-        (CheckpointsConfig(-1, 1, False), r"every_minutes must be positive"),
-        (CheckpointsConfig(float("nan"), 1, False), r"every_minutes must be positive"),
-        (CheckpointsConfig(float("inf"), 1, False), r"every_minutes must be positive"),
-        (CheckpointsConfig(None, 0, False), r"keep_best must be at least 1"),
+        (CheckpointsConfig(0, 1, KeepStates.none), r"every_minutes must be positive"),
+        (CheckpointsConfig(-1, 1, KeepStates.none), r"every_minutes must be positive"),
+        (CheckpointsConfig(float("nan"), 1, KeepStates.none), r"every_minutes must be positive"),
+        (CheckpointsConfig(float("inf"), 1, KeepStates.none), r"every_minutes must be positive"),
+        (CheckpointsConfig(None, 0, KeepStates.none), r"keep_best must be at least 1"),
+        (CheckpointsConfig(None, 1, KeepStates.rungs), r"wants a scheduler that pauses"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(config: CheckpointsConfig, rule: str) -> None:
     with pytest.raises(ConfigError, match=rule):
-        check_checkpoints(config)
-    check_checkpoints(CheckpointsConfig(None, 1, True))
-    check_checkpoints(CheckpointsConfig(0.5, 20, False))
+        check_checkpoints(config, pauses=False)
+    check_checkpoints(CheckpointsConfig(None, 1, KeepStates.last), pauses=False)
+    check_checkpoints(CheckpointsConfig(0.5, 20, KeepStates.rungs), pauses=True)

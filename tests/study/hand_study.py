@@ -30,7 +30,7 @@ def make_settings(**budget: Any) -> schema.Config:
     """A typed configuration; keywords are keys of ``budget`` and ``checkpoints``, or ``max_retries``."""
     max_retries = budget.pop("max_retries", 0)
     every_minutes, keep_best = budget.pop("every_minutes", None), budget.pop("keep_best", 1)
-    keep_states = budget.pop("keep_states", False)
+    keep_states = budget.pop("keep_states", schema.KeepStates.none)
     limits: dict[str, Any] = {"num_trials": 6, "max_epochs": EPOCHS} | dict.fromkeys(
         ("max_hours", "max_gpu_hours", "target")
     )
@@ -120,6 +120,7 @@ def report(
     seconds: float | None = None,
     saved: bool = False,
     loss: float = 1.0,
+    rung: int | None = None,
 ) -> Event:
     """What a slot sends; without a value the metric is not in it."""
     metrics = {"loss": loss, "val_loss": 2.0} if value is None else {"val_acc": value, "loss": loss}
@@ -130,4 +131,5 @@ def report(
         "metrics": metrics,
         "checkpoint": checkpoint,
         "saved": saved,
+        "rung": rung,
     }

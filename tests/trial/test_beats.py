@@ -31,6 +31,7 @@ class Epochs:
         isolation: object,
         send: Callable[[Report], bool],
         stopped: Callable[[], bool],
+        outbox: object,
     ) -> None:
         for _ in range(3):
             self.go.acquire()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import errno
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import torch
@@ -149,11 +151,12 @@ def test_a_model_that_cannot_be_written_leaves_the_earlier_one(
     keeper.keep(trainer, (0.5,))
     before = (tmp_path / "checkpoints" / "7" / "model.ckpt").read_bytes()
 
-    def fail(checkpoint: object, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise OSError("disk full")
+    def fail(checkpoint: object, file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, "disk full")
 
-    monkeypatch.setattr(trainer.strategy, "save_checkpoint", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match=r"disk full: '.*/7/model\.ckpt'"):
         keeper.keep(trainer, (0.75,))
     assert (tmp_path / "checkpoints" / "7" / "model.ckpt").read_bytes() == before
+    assert sorted(os.listdir(tmp_path / "checkpoints" / "7")) == ["config.yaml", "model.ckpt"]

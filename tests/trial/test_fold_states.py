@@ -36,6 +36,7 @@ def test_folds_that_are_done_are_not_trained_again(tmp_path: Path) -> None:
     last = first[-1].metrics["val_acc"]
     then = train(tmp_path / "parts", TrialTask("7", {}, (), (last,), epoch=2, saves=1), pauses=True)
     assert [report.saved for report in (*first, *then)] == [True, True, False], "after the last there is nothing to do"
+    assert [report.rung for report in (*first, *then)] == [2, 4, None]
     seen = [(report.epoch, report.step, report.metrics, report.checkpoint) for report in (*first, *then)]
     assert seen == [(report.epoch, report.step, report.metrics, report.checkpoint) for report in whole]
     boards = [Run(tmp_path / name / "tb" / "7") for name in ("whole", "parts")]

@@ -187,4 +187,6 @@ def test_copies_are_made_between_the_steps_of_a_scheduler_that_pauses(tmp_path: 
     study = context(digits(), tmp_path, waits_at=(3,), pauses=True)
     assert [report.saved for report in train(study, first())] == [False, False, True, False, False, False]
     more = context(digits(), tmp_path / "more", waits_at=(3,), pauses=True, copy_seconds=AT_ONCE)
-    assert [report.saved for report in train(more, first())] == [*[True] * (EPOCHS - 1), False]
+    reports = train(more, first())
+    assert [report.saved for report in reports] == [*[True] * (EPOCHS - 1), False]
+    assert [report.rung for report in reports] == [None, None, 3, None, None, None], "the others are safety copies"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,6 @@ from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.trainable import TrialActor, _Training
 
 Send = Callable[[Report], bool]
-Stopped = Callable[[], bool]
 
 
 class Script:
@@ -27,7 +27,7 @@ class Script:
         self.answers: list[tuple[int, bool]] = []
         self.changed = threading.Condition()
 
-    def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
+    def __call__(self, study: object, task: object, isolation: object, send: Send, *_: object) -> None:
         for epoch in self.epochs:
             goes_on = send(Report(epoch, step=10 * epoch, seconds=1.0, metrics={"val_acc": epoch / 8}))
             with self.changed:
@@ -88,6 +88,7 @@ def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., _Training]
             "metrics": {"val_acc": 0.125},
             "checkpoint": None,
             "saved": False,
+            "rung": None,
             "unsaved": "",
         }
     ]
@@ -121,7 +122,7 @@ def test_reports_are_gathered_for_a_while(
     """The second report comes shortly after the first was asked for."""
 
     class Late(Script):
-        def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
+        def __call__(self, study: object, task: object, isolation: object, send: Send, *_: object) -> None:
             for epoch in self.epochs:
                 send(Report(epoch, step=epoch, seconds=1.0, metrics={}))
                 time.sleep(0.1 if epoch == 1 else 0)
@@ -201,10 +202,10 @@ def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Traini
     reported, go_on = threading.Event(), threading.Event()
 
     class Slow(Script):
-        def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Stopped) -> None:
+        def __call__(self, study: object, task: object, isolation: object, send: Send, *_: object) -> None:
             reported.set()
             go_on.wait(10)
-            super().__call__(study, task, isolation, send, stopped)
+            super().__call__(study, task, isolation, send)
 
     script = Slow([1, 2])
     training = begin(script, ())
@@ -216,17 +217,19 @@ def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Traini
     assert training.collect() == {"reports": [], "ended": True, "error": ""}
 
 
-def test_a_training_begins_when_it_is_asked_for_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tune makes an actor for a trial, and then gives the trial to another that became free."""
-    begun: list[object] = []
-    monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.append(task))
+def test_the_first_training_begins_when_it_is_asked_for_reports_and_others_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune makes an actor for a trial, and then gives the trial to another that became free, which keeps it."""
+    begun: queue.SimpleQueue[object] = queue.SimpleQueue()
+    monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.put(task))
     actor = TrialActor.__new__(TrialActor)
     actor._study, actor._isolation = context(base_config(), tmp_path), None  # type: ignore[assignment]
     actor._take({"task": TrialTask("7", {}, ())})
     assert actor.reset_config({"task": TrialTask("8", {}, ())}), "to stop what never began takes no time"
-    assert begun == []
+    assert begun.get(timeout=10) == TrialTask("8", {}, ())
     assert actor.step() == {"reports": [], "ended": True, "error": ""}
-    assert begun == [TrialTask("8", {}, ())]
+    assert begun.empty(), "neither the first, nor the second twice"
     actor.cleanup()
 
 

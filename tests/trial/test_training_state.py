@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from trial_parts import Net, Reports, base_config, context, isolation_undone
 
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.training_state import write_state
 
@@ -229,9 +231,9 @@ def test_a_validation_within_an_epoch_is_refused(tmp_path: Path) -> None:
 def test_a_state_that_would_run_code_when_it_is_loaded_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "7" / "resume-1.ckpt"
     with pytest.raises(ValueError, match="must consist of tensors and plain data"):
-        write_state({"mine": Report(1, 1, 1.0, {})}, path)
+        Outbox().put(path, partial(write_state, {"mine": Report(1, 1, 1.0, {})}))
     assert list(path.parent.iterdir()) == []
-    write_state({"a": torch.ones(2), "b": [1, "x", None]}, path)
+    Outbox().put(path, partial(write_state, {"a": torch.ones(2), "b": [1, "x", None]}))
     assert os.listdir(path.parent) == ["resume-1.ckpt"]
 
 

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 from curve_table import Table
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, RandomSampler
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
+from optuna.trial import TrialState
 
 from raytune_nn.search.tpe import TPE
 from raytune_nn.space.parse import parse_space
@@ -45,7 +46,7 @@ class TPEProposals(Proposals):
 
     def __init__(self, table: Table, seed: int) -> None:
         self.params = [curve.params for curve in table.curves]
-        self.searcher = TableTPE(self.params, seed)
+        self.searcher = TableTPE(self.params, seed, Proposals(table, seed).order)
 
     def next(self, number: int) -> int:
         self.searcher.suggest(number)
@@ -64,30 +65,25 @@ class TPEProposals(Proposals):
 class TableTPE(TPE):
     """TPE over the rows of a table, without replacement.
 
-    Where TPE draws its candidates from the density of the good, this draws rows in proportion to that density, and
-    where it draws at random, the nearest row stands in: by the sum of squared differences, each parameter scaled to
-    its range in the table (positive ones that span two orders of magnitude or more, by their logarithm).
+    Where TPE draws its candidates from the density of the good, this draws rows in proportion to that density; where
+    it draws at random, the next row of the order stands in.
 
     Args:
         rows: The configurations: numbers by name.
         seed: Another seed gives other suggestions.
+        shared: The order in which random search tries them.
     """
 
-    def __init__(self, rows: list[dict[str, float]], seed: int) -> None:
-        columns = {name: np.array([params[name] for params in rows]) for name in rows[0]}
-        super().__init__(parse_space({name: domain(values) for name, values in columns.items()}), seed)
-        self.rows, self.columns = rows, columns
-        self.logarithmic = {name: is_logarithmic(values) for name, values in columns.items()}
-        points = np.array([self._scaled(params) for params in rows])
-        self.low, self.range = points.min(axis=0), np.ptp(points, axis=0)
-        self.range[self.range == 0] = 1.0
-        self.points = (points - self.low) / self.range
+    def __init__(self, rows: list[dict[str, float]], seed: int, shared: list[int]) -> None:
+        self.columns = {name: np.array([params[name] for params in rows]) for name in rows[0]}
+        super().__init__(parse_space({name: domain(values) for name, values in self.columns.items()}), seed)
+        self.rows, self.shared = rows, shared
         self.untried = np.ones(len(rows), dtype=bool)
         self.order: list[int] = []  # the row of each suggestion
 
     def _sampler(self, seed: int) -> BaseSampler:
         sampler: Any = super()._sampler(seed)
-        sampler._parzen_estimator_cls = self._density()
+        sampler._parzen_estimator_cls = self._density()  # which a random one has no use for
         return cast(BaseSampler, sampler)
 
     def _density(self) -> type[_ParzenEstimator]:
@@ -106,15 +102,16 @@ class TableTPE(TPE):
     def _imagine(self, sampler: BaseSampler) -> dict[str, Any]:
         if not self.untried.any():
             return {}  # asked ahead of a suggestion that nobody will want
-        here = (np.array(self._scaled(super()._imagine(sampler))) - self.low) / self.range
-        distances = ((self.points - here) ** 2).sum(axis=1)
-        nearest = int(np.where(self.untried, distances, np.inf).argmin())
-        self.untried[nearest] = False
-        self.order.append(nearest)
-        return dict(self.rows[nearest])
-
-    def _scaled(self, params: dict[str, float]) -> list[float]:
-        return [float(np.log(params[name]) if log else params[name]) for name, log in self.logarithmic.items()]
+        known = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        if isinstance(sampler, RandomSampler) or len(known) < self._startup_trials:
+            row = next(row for row in self.shared if self.untried[row])
+        else:
+            suggested = super()._imagine(sampler)
+            same = [column == suggested[name] for name, column in self.columns.items()]
+            row = int(np.flatnonzero(np.all(same, axis=0) & self.untried)[0])
+        self.untried[row] = False
+        self.order.append(row)
+        return dict(self.rows[row])
 
 
 def is_logarithmic(values: np.ndarray[Any, Any]) -> bool:
