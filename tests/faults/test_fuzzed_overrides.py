@@ -22,7 +22,7 @@ def fuzz(examples: int) -> settings:
     )
 
 
-@fuzz(20)
+@fuzz(10)
 @given(line=lines)
 def test_a_few_lines(line: list[str], here: Path) -> None:
     check(line, here)

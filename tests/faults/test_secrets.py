@@ -68,7 +68,7 @@ def files_with(folder: Path, *secrets: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("search", [(), pytest.param(("+search=grid",), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("search", [(), ("+search=grid",)])
 @pytest.mark.slow
 def test_no_file_holds_it(search: tuple[str, ...], tmp_path: Path) -> None:
     environment = {"A_CANARY": CANARY, "SECRET_TOKEN": TOKEN, "NOTES": str(tmp_path / "notes")}
