@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -15,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from raytune_nn import __version__
 from raytune_nn.config.compose import conf_dir, read_composed, register_marks
 from raytune_nn.config.explain import explain, nearest
+from raytune_nn.config.hydra_settings import only_searchpath
 from raytune_nn.errors import ConfigError, InterruptedStudyError, RaytuneError
 from raytune_nn.modes import run_mode
 
@@ -25,6 +27,7 @@ _HYDRA = (
     "hydra/job_logging=disabled",
     "hydra/hydra_logging=disabled",
     "hydra.job.name=raytune_nn",
+    "hydra.mode=RUN",
 )
 _FLAGS = ("--help", "-h", "--hydra-help", "--resolve")
 _WITH_VALUE = {  # and what such a value can be
@@ -90,7 +93,10 @@ def _compose_and_run(arguments: Sequence[str]) -> None:
         decorate: Callable[..., Callable[[], None]] = hydra.main(
             config_path=conf_dir(), config_name="config", version_base="1.3"
         )
-        decorate(task)()
+        with only_searchpath():
+            decorate(task)()
+    except ConfigError:
+        raise
     except Exception as error:  # Hydra lets some of its own slip through, such as a ValueError for `=3`
         raise explain(error, arguments) from error
     finally:
@@ -118,7 +124,7 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         flags.append(argument)
         if name in _WITH_VALUE and not equals:
             following = next(rest, None)
-            if following is None:
+            if following is None or following.startswith("-"):
                 raise ConfigError("this flag needs a value", argument, f"{argument} {_WITH_VALUE[name]}")
             flags.append(following)
     return flags, overrides
@@ -140,7 +146,7 @@ def _check_flag(name: str, found: str, earlier: Sequence[str]) -> None:
 
 def _allowed(override: str) -> str:
     key = override.partition("=")[0].lstrip("+~")
-    if key.startswith(("hydra.", "hydra/")) and key != "hydra.searchpath":
+    if re.match(r"hydra\b|.*@hydra\b", key) and key != "hydra.searchpath":
         raise ConfigError(
             "of Hydra's own keys only hydra.searchpath can be set: a study's files are in study.storage",
             override,

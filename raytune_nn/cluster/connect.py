@@ -36,7 +36,8 @@ ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-_SOCKET = "/rtnn-12345678/session_2026-12-31_23-59-59_123456_1234567/sockets/plasma_store"
+_RAYS = "r"  # its own folder inside ours: Ray opens it to everybody, and ours keeps everybody out
+_SOCKET = f"/rtnn-12345678/{_RAYS}/session_2026-12-31_23-59-59_123456_1234567/sockets/plasma_store"
 
 
 @contextlib.contextmanager
@@ -111,7 +112,7 @@ def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
                 configure_logging=not quiet,
                 log_to_driver=not quiet,
                 logging_level=logging.ERROR if quiet else logging.INFO,
-                _temp_dir=folder,
+                _temp_dir=os.path.join(folder, _RAYS),
             )
     except SystemExit as exit:  # Ray's own answer to a SIGTERM
         raise KeyboardInterrupt from exit

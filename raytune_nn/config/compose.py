@@ -84,6 +84,17 @@ def type_config(config: DictConfig | dict[str, Any]) -> Composed:
     return Composed(plain, settings)
 
 
+def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with its interpolations resolved where they can be; what comes from the data stays a mark.
+
+    Raises:
+        ConfigError: A value is missing, or an interpolation leads nowhere.
+        OmegaConfBaseException: An unknown key or a value of the wrong type.
+    """
+    tree = OmegaConf.create(type_config(dict(config)).config)
+    return cast(dict[str, Any], OmegaConf.to_container(tree, resolve=True))
+
+
 def compose_branch(overrides: Sequence[str], group: str, option: str) -> dict[str, Any]:
     """What a config group composes to under another option, the user's overrides applied; inside a Hydra run.
 

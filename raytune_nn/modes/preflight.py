@@ -14,10 +14,8 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from omegaconf import OmegaConf
-
 from raytune_nn.cluster.resources import Capacity, plan_capacity
-from raytune_nn.config.compose import Composed, compose_branch, type_config
+from raytune_nn.config.compose import Composed, compose_branch, resolved
 from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
 from raytune_nn.config.monitors import check_monitors
 from raytune_nn.config.objective import Objective, read_objective
@@ -106,7 +104,7 @@ def preflight(composed: Composed) -> Checked:
     )
     trees = list(variants(composed.config, branches, space))
     check = TargetCheck(
-        [_resolved(tree) for tree in trees],
+        [resolved(tree) for tree in trees],
         settings.security.allow_targets,
         [trees[0], *samples(composed.config, branches, space, settings.seed)],
         list(variants(composed.config, branches, space, largest=True)) if settings.mode is Mode.plan else [],
@@ -185,25 +183,16 @@ def _check_epochs(settings: Config) -> None:
 
 def _check_workers(config: Mapping[str, Any], space: Space) -> None:
     """A loader's processes run on the trial's own CPUs."""
-    resolved = _resolved(dict(config))
-    cpus = resolved["resources"]["cpus"]
+    values = resolved(config)
+    cpus = values["resources"]["cpus"]
     tuned = [number for path, domain, _ in space.paths() if path == "data.num_workers" for number in domain.corners()]
-    for workers in tuned or [resolved["data"].get("num_workers")]:
+    for workers in tuned or [values["data"].get("num_workers")]:
         if isinstance(workers, int) and workers > cpus:
             raise ConfigError(
                 "data.num_workers must not be more than the CPUs of a trial, which they run on",
                 f"data.num_workers={workers}, resources.cpus={cpus:g}",
                 f"resources.cpus={workers}, or data.num_workers=0",
             )
-
-
-def _resolved(config: dict[str, Any]) -> dict[str, Any]:
-    """With interpolations resolved where they can be; what comes from the data stays a mark."""
-    composed = type_config(config)
-    resolved: dict[str, Any] = OmegaConf.to_container(  # type: ignore[assignment]
-        OmegaConf.create(composed.config), resolve=True
-    )
-    return resolved
 
 
 def _folder(composed: Composed) -> StudyFolder:

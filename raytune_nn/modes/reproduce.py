@@ -7,10 +7,11 @@ import tempfile
 from collections.abc import Mapping
 from typing import Any
 
-from raytune_nn.config.compose import Composed, type_config
+from raytune_nn.config.compose import Composed, resolved, type_config
 from raytune_nn.errors import ConfigError, NotReproducedError
 from raytune_nn.modes.existing import open_existing
 from raytune_nn.report.tables import counted
+from raytune_nn.space.merge import merge_params
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
@@ -104,7 +105,7 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
     config: dict[str, Any] = stored_config(folder)
     settings = type_config(config).settings
     branches = record.study.get("branches", {})
-    check_targets(config, settings.security.allow_targets)
+    check_targets(resolved(merge_params(config, branches, trial.params)), settings.security.allow_targets)
     locate_all(config, branches)
     reports: list[Metrics] = []
 

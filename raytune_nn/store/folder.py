@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ from typing import Any
 import yaml
 
 from raytune_nn.errors import ConfigError, UnusableError
+
+LONGEST_NAME = 200  # bytes; most file systems take 255
 
 
 @dataclass(frozen=True)
@@ -108,13 +112,37 @@ def locate_study(storage: str, name: str) -> StudyFolder:
     """The folder of a study by its storage and name.
 
     Raises:
-        ConfigError: The name is no plain folder name, or the storage is a URI.
+        ConfigError: The name is no plain folder name, or leads elsewhere; or the storage is a URI or no path.
     """
     if "://" in storage:  # as a path it would make a folder called "s3:" here
         raise ConfigError("study.storage must be the path of a folder", storage, "study.storage=studies")
-    if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
-        raise ConfigError("study.name must be a plain folder name", name, "study.name=first")
-    return StudyFolder(Path(os.path.abspath(os.path.expanduser(storage))) / name)
+    if not storage.isprintable():
+        raise ConfigError("study.storage must be the path of a folder", ascii(storage), "study.storage=studies")
+    if name in ("", ".", "..") or not name.isprintable() or name != name.strip() or re.search(r"[/\\]", name):
+        raise ConfigError("study.name must be a plain folder name", ascii(name), "study.name=first")
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        found = f"{len(os.fsencode(name))} bytes"
+        raise ConfigError(f"study.name must be of {LONGEST_NAME} bytes at most", found, f"study.name={name[:20]}")
+    path = Path(os.path.abspath(os.path.expanduser(storage))) / name
+    _check_place(path)
+    return StudyFolder(path)
+
+
+def _check_place(path: Path) -> None:
+    """Whether a study's folder is there, or can be."""
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            found = f"{len(os.fsencode(path))} bytes, {path.name[:20]}… with its parents"
+            raise ConfigError("study.storage must be a shorter path", found, "study.storage=studies") from error
+        return
+    if path.is_symlink():  # what is written and removed there would be somebody else's
+        found = f"{path} -> {os.readlink(path)}"
+        fix = "study.name=another, or study.storage=<the folder that holds the study>"
+        raise ConfigError("a study's folder must not be a link", found, fix)
+    if not path.is_dir():
+        raise ConfigError("study.name must be that of a folder", f"{path} is a file", "study.name=another")
 
 
 def check_storage(storage: str) -> None:

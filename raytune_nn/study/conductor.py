@@ -11,6 +11,7 @@ from typing import Any
 
 from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import finite
+from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
@@ -38,6 +39,7 @@ class Conductor:
         max_retries: How often a failed trial is tried again.
         listener: Told each event after it is in the journal.
         fidelity: What searcher and scheduler count.
+        secrets: What tracebacks must not show.
     """
 
     def __init__(
@@ -52,11 +54,12 @@ class Conductor:
         max_retries: int,
         listener: Listener,
         fidelity: Fidelity,
+        secrets: Secrets,
     ) -> None:
         self.record, self._journal = record, journal
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._max_retries = max_retries
-        self._listener, self._fidelity = listener, fidelity
+        self._listener, self._fidelity, self._secrets = listener, fidelity, secrets
         self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
@@ -116,6 +119,7 @@ class Conductor:
         Args:
             out_of_memory: Whether it failed for the memory of a GPU, where trials share them.
         """
+        error = self._secrets.hide(error)
         state = self.record.trials[trial]
         if state.ended or state.state == "paused" or self.ending:
             return  # ``close`` says what becomes of trials that the study's end cut off

@@ -11,6 +11,7 @@ from typing import Any
 from raytune_nn.config.fidelity import EPOCHS, Fidelity
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Config, KeepStates
+from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
@@ -132,6 +133,7 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
         settings.failures.max_retries,
         listener,
         plan.fidelity,
+        Secrets([plan.config, plan.branches]),
     )
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import Node, OmegaConf
+from omegaconf import DictConfig, Node, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
 from raytune_nn.config.epochs import EPOCHS, epochs
 from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
+from raytune_nn.config.secrets import Secrets, references_kept
 from raytune_nn.errors import ConfigError
+from raytune_nn.trial.hidden import hide_in_checkpoints
 from raytune_nn.trial.instantiate import instantiate
+from raytune_nn.trial.kinds import check_kinds, places
 from raytune_nn.trial.optimizers import set_optimizer
 from raytune_nn.trial.weights import load_weights
 
@@ -28,6 +31,7 @@ class Built:
     data: LightningDataModule
     trainer: Trainer
     config: dict[str, Any]  # the configuration with every interpolation resolved
+    stored: dict[str, Any]  # the same, less what comes from the environment: may be written
 
 
 def build_trial(
@@ -49,11 +53,15 @@ def build_trial(
         trainer_extras: Keywords of the Trainer that are not the user's to set (logger, …).
 
     Raises:
-        ConfigError: The data lack what the configuration asks of them.
+        ConfigError: The data lack what the configuration asks of them, or a target is not of its place's kind.
         Exception: Whatever is raised by what the configuration names.
     """
     begins("data")
-    data, resolved = _resolve(config, build_data)
+    # A trial's values are sampled, and what they were sampled from is a third of all.
+    tree = OmegaConf.create({key: part for key, part in config.items() if key != "search_space"})
+    allowed = config.get("security", {}).get("allow_targets", ())
+    data, resolved = _resolve(tree, allowed, build_data)
+    check_kinds(resolved, (place for place in places(resolved) if not place.startswith(("data", "search."))), allowed)
     begins("model")
     model = instantiate(resolved["model"])
     if resolved["init"].get("_target_") is not None:
@@ -67,15 +75,18 @@ def build_trial(
     chosen = [instantiate(node) for node in resolved["callbacks"].values() if node is not None]
     begins("trainer")
     trainer = instantiate(resolved["trainer"], **trainer_extras, callbacks=[*first, *chosen, *callbacks])
-    return Built(model, data, trainer, resolved)
+    secrets = Secrets(config)
+    if not secrets:
+        return Built(model, data, trainer, resolved, resolved)
+    hide_in_checkpoints(trainer, secrets)
+    with references_kept():
+        return Built(model, data, trainer, resolved, OmegaConf.to_container(tree, resolve=True))  # type: ignore[arg-type]
 
 
 def _resolve(
-    config: Mapping[str, Any], build_data: Callable[[Any], LightningDataModule]
+    tree: DictConfig, allowed: Collection[str], build_data: Callable[[Any], LightningDataModule]
 ) -> tuple[LightningDataModule, dict[str, Any]]:
     """Builds the data, then resolves all interpolations; ``${from_data:x}`` is the data module's attribute x."""
-    # A trial's values are sampled, and what they were sampled from is a third of all.
-    tree = OmegaConf.create({key: part for key, part in config.items() if key != "search_space"})
     data: Any = None
     failures: list[Exception] = []
 
@@ -90,7 +101,9 @@ def _resolve(
     OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
     OmegaConf.register_new_resolver(EPOCHS, epochs, replace=True)
     try:
-        data = build_data(OmegaConf.to_container(tree["data"], resolve=True))
+        node = OmegaConf.to_container(tree["data"], resolve=True)
+        check_kinds({"data": node}, ("data",), allowed)
+        data = build_data(node)
         resolved = OmegaConf.to_container(tree, resolve=True)
     except InterpolationResolutionError:
         if failures:  # OmegaConf wraps what the data raise in an error of its own

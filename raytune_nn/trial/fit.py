@@ -103,7 +103,7 @@ def _train(
         enable_progress_bar=False,
         enable_model_summary=verbose > 1,
     )
-    standalone = _standalone(config, built.config)
+    standalone = _standalone(config, built.stored)
     reporter.checkpointer = Checkpointer(kept, standalone, objective, front, values, outbox)
     path = None if state is None else state.path
     built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
@@ -113,8 +113,8 @@ def _train(
 def _standalone(config: dict[str, Any], resolved: dict[str, Any]) -> dict[str, Any]:
     """A trial's configuration as that of a single training, ready to be run again by itself.
 
-    Model and data hold values only, so that they can be built without Hydra; elsewhere references stay, so that an
-    override of ``budget.max_epochs`` reaches the Trainer too.
+    Model and data hold values only, so that they can be built without Hydra, but for what comes from the environment;
+    elsewhere references stay, so that an override of ``budget.max_epochs`` reaches the Trainer too.
     """
     study = {**resolved["study"], "name": None, "resume": "auto", "trial": None}
     parts = {"model": resolved["model"], "data": resolved["data"], "study": study}

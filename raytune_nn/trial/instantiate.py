@@ -84,6 +84,22 @@ def targets(node: Any) -> Iterator[str]:
             yield from targets(value)
 
 
+def target_nodes(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every node with a `_target_` in plain data, at every depth, and where it stands.
+
+    Args:
+        path: Where the data stand.
+    """
+    if isinstance(node, Mapping):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from target_nodes(value, f"{path}.{key}")
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from target_nodes(value, f"{path}.{index}")
+
+
 def locate_all(config: Mapping[str, Any], branches: Mapping[str, Any]) -> None:
     """Imports everything that a trial of a study can name, so that none pays for it.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.trial.instantiate import locate
+from raytune_nn.trial.instantiate import locate, target_nodes
 
 INITIALISER = "a function whose first parameter is `module: nn.Module`"
 OPTIONAL = ("optimizer", "init")  # places that may go without a `_target_`: what the module has of its own stays
@@ -51,6 +51,26 @@ def places(config: Mapping[str, Any]) -> Iterator[str]:
 def kind_of(place: str) -> tuple[str, tuple[str, ...]]:
     """The kind of a place, and the keywords that our code adds there."""
     return ("pytorch_lightning.Callback", ()) if place.startswith("callbacks.") else KINDS[place]
+
+
+def check_kinds(config: Mapping[str, Any], at: Iterable[str], allowed: Collection[str]) -> None:
+    """Checks what a resolved configuration is about to call: sampled values may meet as no check of the study saw them.
+
+    Args:
+        at: Which places.
+        allowed: Targets that need not be of their place's kind (``security.allow_targets``).
+
+    Raises:
+        ConfigError: A target is not of its place's kind, and nothing was called.
+    """
+    for place in at:
+        node: Any = config
+        for part in place.split("."):
+            node = node.get(part) if isinstance(node, Mapping) else None
+        for path, inner in target_nodes(node, place):
+            name = inner["_target_"]
+            if name is not None and name not in allowed:
+                check_kind(path, locate(str(name)), name, (kind_of(place)[0],) if path == place else PARTS)
 
 
 def check_kind(path: str, target: Any, name: str, kinds: Sequence[str]) -> None:

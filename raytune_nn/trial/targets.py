@@ -15,13 +15,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.space.values import shown
-from raytune_nn.trial.instantiate import locate
+from raytune_nn.trial.instantiate import locate, target_nodes
 from raytune_nn.trial.keywords import check_keywords, check_param_groups, check_schedule
 from raytune_nn.trial.kinds import OPTIONAL, PARTS, check_kind, kind_of, places, wanted
 from raytune_nn.trial.task import Size
@@ -123,7 +123,7 @@ def check_place(config: Mapping[str, Any], place: str, allowed: Iterable[str]) -
     node = _node_at(config, place)
     if node is None:
         return
-    for path, inner in _target_nodes(node, place):
+    for path, inner in target_nodes(node, place):
         outermost = path == place
         target = _import(path, inner["_target_"])
         if inner["_target_"] not in allowed:
@@ -146,17 +146,6 @@ def _node_at(config: Mapping[str, Any], place: str) -> Mapping[str, Any] | None:
     if node.get("_partial_"):
         raise ConfigError(f"{place} must be built, not left as a part", "_partial_=true", f"~{place}._partial_")
     return node
-
-
-def _target_nodes(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if isinstance(node, Mapping):
-        if "_target_" in node:
-            yield path, node
-        for key, value in node.items():
-            yield from _target_nodes(value, f"{path}.{key}")
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _target_nodes(value, f"{path}.{index}")
 
 
 def _import(path: str, name: object) -> Any:

@@ -16,7 +16,7 @@ from raytune_nn.cluster.connect import local_cluster
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.errors import UnusableError
 
-SESSION = "/session_2026-12-31_23-59-59_123456_1234567/sockets/plasma_store"
+SESSION = "/r/session_2026-12-31_23-59-59_123456_1234567/sockets/plasma_store"
 
 
 class FakeRay:
@@ -32,7 +32,7 @@ class FakeRay:
         self.asked = keywords
         token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
         self.token = (stat.S_IMODE(token.stat().st_mode), len(token.read_text()))
-        assert token.parent == Path(keywords["_temp_dir"])
+        assert token.parent == Path(keywords["_temp_dir"]).parent
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # Ray sets its own
         self.fails()
 
@@ -74,7 +74,7 @@ def test_it_starts_a_ray_of_its_own_and_takes_it_down(ray: FakeRay) -> None:
             "address": "local",
             "num_cpus": 2,
             "num_gpus": 1,
-            "_temp_dir": scratch,
+            "_temp_dir": os.path.join(scratch, "r"),
         }
         assert os.environ["TUNE_MAX_PENDING_TRIALS_PG"] == "5"
         assert ray.shutdowns == 0

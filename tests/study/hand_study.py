@@ -6,6 +6,7 @@ from typing import Any
 
 from raytune_nn.config import schema
 from raytune_nn.config.objective import Goal, Objective
+from raytune_nn.config.secrets import Secrets
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.random import RandomSearcher
 from raytune_nn.search.scheduler import Scheduler
@@ -85,7 +86,7 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     retries = plan.settings.failures.max_retries
     listener = Heard() if heard is None else heard
     states = States(folder.checkpoints)
-    drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener, plan.fidelity)
+    drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener, plan.fidelity, Secrets())
     return Conductor(record, journal, states, *drivers)
 
 

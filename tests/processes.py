@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON = (sys.executable, "-m", "raytune_nn")
 TIMEOUT = 300.0  # seconds; a command takes 5 to 20
 
