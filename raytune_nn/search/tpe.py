@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.optuna_searcher import OptunaSearcher, check_count
@@ -26,7 +26,8 @@ class TPE(OptunaSearcher):
     Args:
         space: What to draw from.
         seed: Another seed gives other suggestions.
-        startup_trials: Trials with a value before the first that the model draws; until then they are random.
+        startup_trials: Trials that came to their end, or farther than where the first ones paused or were stopped,
+            before the model draws; until then it is random. First epochs alone mislead a model.
         candidates: Draws from the density of the good, of which the most promising is tried; 64 as in BOHB.
         random_share: Of the suggestions, where trials pause or are stopped early; 1/3 as in BOHB.
         objectives: How many there are.
@@ -57,8 +58,15 @@ class TPE(OptunaSearcher):
         self._startup_trials, self._candidates, self._random_share = startup_trials, candidates, random_share
 
     def _sampler(self, seed: int) -> BaseSampler:
-        pruned = self._study.get_trials(deepcopy=False, states=(TrialState.PRUNED,))
-        early = any(trial.intermediate_values for trial in pruned)  # without any, a trial diverged
-        if early and random.Random(seed).random() < self._random_share:
+        known = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+        early = [max(trial.intermediate_values) for trial in known if is_early(trial)]
+        known_late = len(known) - early.count(min(early, default=0))
+        share = self._random_share if early else 0
+        if known_late < self._startup_trials or random.Random(seed).random() < share:
             return RandomSampler(seed=seed)
         return TPESampler(n_startup_trials=self._startup_trials, n_ei_candidates=self._candidates, seed=seed)
+
+
+def is_early(trial: FrozenTrial) -> bool:
+    """Whether it is known by what it reported before it paused or was stopped; one that diverged has no report."""
+    return trial.state is TrialState.PRUNED and bool(trial.intermediate_values)

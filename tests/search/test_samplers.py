@@ -132,27 +132,42 @@ def test_tpe_learns_from_stopped_trials() -> None:
         params = searcher.suggest(number)
         assert params is not None
         near.append(abs(params["optimizer.momentum"] - 0.7) < 0.2)
-        searcher.on_report(str(number), 1, -loss(params))
+        for step in range(1, 2 + number % 3):
+            searcher.on_report(str(number), step, -loss(params))
         searcher.on_end(str(number), params, -loss(params), "stopped")
     assert sum(near[30:]) > 20, "of 30; at random 12"
 
 
+def tell(searcher: Searcher, number: int, steps: int, state: str = "stopped") -> None:
+    params = searcher.suggest(number)
+    assert params is not None
+    for step in range(1, steps + 1):
+        searcher.on_report(str(number), step, 0.5)
+    searcher.on_end(str(number), params, 0.5 if steps else None, state)
+
+
+def random_draws(searcher: TPE) -> int:
+    """Of 400."""
+    searcher._tell_ended()
+    return sum(isinstance(searcher._sampler(seed), RandomSampler) for seed in range(400))
+
+
+def test_tpe_begins_when_trials_got_beyond_where_the_first_ones_were_stopped() -> None:
+    searcher = TPE(SPACE, 0, startup_trials=2, random_share=0.0)
+    for number, (steps, expected) in enumerate([(1, 400), (1, 400), (3, 400), (1, 400), (2, 0)]):
+        tell(searcher, number, steps)
+        assert random_draws(searcher) == expected, number
+
+
 @pytest.mark.parametrize(
-    ("state", "score", "least", "most"),
-    [("stopped", 0.5, 150, 250), ("complete", 0.5, 0, 0), ("diverged", None, 0, 0), ("failed", None, 0, 0)],
+    ("ends", "least", "most"),
+    [([(2, "stopped"), (1, "stopped")], 150, 250), ([(2, "complete")], 0, 0), ([(0, "diverged")], 0, 0)],
 )
-def test_tpe_draws_a_share_at_random_once_a_trial_ended_early(
-    state: str, score: float | None, least: int, most: int
-) -> None:
-    searcher = TPE(SPACE, 0, random_share=0.5)
-    for number in range(2):
-        params = searcher.suggest(number)
-        assert params is not None
-        if score is not None:
-            searcher.on_report(str(number), 1, score)
-        searcher.on_end(str(number), params, score, state)
-    searcher.suggest(2)
-    assert least <= sum(isinstance(searcher._sampler(seed), RandomSampler) for seed in range(400)) <= most
+def test_tpe_draws_a_share_at_random_where_trials_end_early(ends: list[tuple[int, str]], least: int, most: int) -> None:
+    searcher = TPE(SPACE, 0, startup_trials=1, random_share=0.5)
+    for number, (steps, state) in enumerate(ends):
+        tell(searcher, number, steps, state)
+    assert least <= random_draws(searcher) <= most
 
 
 @pytest.mark.parametrize(("state", "least", "most"), [("diverged", 0, 35), ("failed", 45, 120)])

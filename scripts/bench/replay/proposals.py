@@ -9,7 +9,6 @@ import numpy as np
 from curve_table import Table
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.samplers._tpe.parzen_estimator import _ParzenEstimator
-from optuna.trial import TrialState
 
 from raytune_nn.search.tpe import TPE
 from raytune_nn.space.parse import parse_space
@@ -102,8 +101,7 @@ class TableTPE(TPE):
     def _imagine(self, sampler: BaseSampler) -> dict[str, Any]:
         if not self.untried.any():
             return {}  # asked ahead of a suggestion that nobody will want
-        known = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
-        if isinstance(sampler, RandomSampler) or len(known) < self._startup_trials:
+        if isinstance(sampler, RandomSampler):
             row = next(row for row in self.shared if self.untried[row])
         else:
             suggested = super()._imagine(sampler)
