@@ -28,12 +28,6 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
         ConfigError: A resource is negative or zero, or a single trial does not fit.
     """
     _check_amounts(cluster, resources)
-    if resources.workers != 1:
-        raise ConfigError(
-            "resources.workers must be 1: a trial of several workers is not built yet",
-            resources.workers,
-            "resources.workers=1",
-        )
     if cluster.address is not None:
         raise ConfigError(
             "cluster.address must be null: only a private Ray on this machine is built yet",
@@ -42,21 +36,22 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
         )
     cpus = float(usable_cpus() if cluster.cpus is None else cluster.cpus)
     gpus = float(found_gpus() if cluster.gpus is None else cluster.gpus)
-    _check_fits("cpus", resources.cpus, cpus)
-    _check_fits("gpus", resources.gpus, gpus)
-    slots = _times(cpus, resources.cpus)
+    workers = resources.workers
+    _check_fits("cpus", resources.cpus, cpus, workers)
+    _check_fits("gpus", resources.gpus, gpus, workers)
+    slots = _times(cpus, resources.cpus * workers)
     if resources.gpus:
         whole = resources.gpus >= 1  # no part of a trial is on a second GPU
-        slots = min(slots, _times(gpus, resources.gpus) if whole else int(gpus) * _times(1, resources.gpus))
+        slots = min(slots, _times(gpus, resources.gpus * workers) if whole else int(gpus) * _times(1, resources.gpus))
     if resources.memory is not None:
         memory = total_memory()
-        if not 0 < resources.memory <= memory:
+        if not 0 < resources.memory * workers <= memory:
             raise ConfigError(
                 "resources.memory (GiB) must be positive and fit the machine",
-                f"{resources.memory:g} of {memory:.1f} GiB",
-                f"resources.memory={memory / slots:.1f}",
+                f"{_product(resources.memory, workers)} of {memory:.1f} GiB",
+                f"resources.memory={memory / slots / workers:.1f}",
             )
-        slots = min(slots, _times(memory, resources.memory))
+        slots = min(slots, _times(memory, resources.memory * workers))
     return Capacity(cpus, gpus, slots)
 
 
@@ -77,6 +72,7 @@ def _check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
             resources.gpus,
             f"resources.gpus={math.ceil(resources.gpus)}",
         )
+    _check_workers(resources)
     if not 0 <= cluster.report_every < math.inf:
         rule = "cluster.report_every (seconds) must not be negative"
         raise ConfigError(rule, cluster.report_every, "cluster.report_every=0.25")
@@ -86,6 +82,17 @@ def _check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
             raise ConfigError(
                 f"cluster.{name} must be a whole number of at least {least}", there, f"cluster.{name}=null"
             )
+
+
+def _check_workers(resources: ResourcesConfig) -> None:
+    if resources.workers < 1:
+        raise ConfigError("resources.workers must be at least 1", resources.workers, "resources.workers=1")
+    if resources.workers > 1 and resources.gpus not in (0, 1):
+        raise ConfigError(
+            "each worker of a trial of several has a whole GPU, or none",
+            f"resources.gpus={resources.gpus:g}, resources.workers={resources.workers}",
+            "resources.gpus=1",
+        )
 
 
 def usable_cpus() -> int:
@@ -114,13 +121,21 @@ def total_memory() -> float:
     return physical / 2**30
 
 
-def _check_fits(name: str, wanted: float, there: float) -> None:
-    if wanted > there:
-        raise ConfigError(
-            f"one trial must fit the cluster: resources.{name} <= cluster.{name}",
-            f"resources.{name}={wanted:g}, cluster.{name}={there:g}",
-            f"resources.{name}={there:g}" if there else f"resources.{name}=0",
-        )
+def _check_fits(name: str, wanted: float, there: float, workers: int) -> None:
+    """All workers of a trial at once."""
+    if wanted * workers <= there:
+        return
+    fewer = _times(there, wanted)
+    amount = f"resources.{name}"
+    raise ConfigError(
+        f"one trial must fit the cluster: {amount}{' x resources.workers' if workers > 1 else ''} <= cluster.{name}",
+        f"{amount}={_product(wanted, workers)}, cluster.{name}={there:g}",
+        f"resources.workers={fewer}" if fewer else f"{amount}={there:g}" if there else f"{amount}=0",
+    )
+
+
+def _product(amount: float, workers: int) -> str:
+    return f"{amount:g}" if workers == 1 else f"{amount:g} x {workers} workers"
 
 
 def _times(whole: float, part: float) -> int:

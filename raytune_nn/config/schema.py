@@ -86,7 +86,7 @@ class ResourcesConfig:
     cpus: float = MISSING  # cores; threads follow them
     gpus: float = MISSING  # a fraction: several trials share one GPU, and this is a trial's part of its memory
     memory: float | None = MISSING  # GiB; null: not accounted for
-    workers: int = MISSING  # workers a trial
+    workers: int = MISSING  # a trial: processes that train one model on different rows; batch sizes are a worker's
 
 
 @dataclass

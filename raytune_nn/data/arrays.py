@@ -25,7 +25,8 @@ class ArrayLoader:
         rows: Numbers of the rows that take part, shape (rows taking part,); by default all.
         transform: Makes of the rows of a batch what is yielded, such as floats of bytes.
         shuffle: Take the rows in a new order each epoch, drawn from torch's global generator, so that a
-            seeded training is reproducible.
+            seeded training is reproducible. Workers that share an epoch may have drawn unequal numbers of
+            times, so theirs follows from the seed and the number of the epoch (``set_epoch``).
         drop_last: Leave out a last batch that is shorter than ``batch_size``.
         rank: Number of this worker among the workers that share an epoch.
         world_size: How many workers share an epoch. Worker ``rank`` takes every ``world_size``-th row.
@@ -62,7 +63,9 @@ class ArrayLoader:
         taking_part = torch.arange(len(tensors[0])) if rows is None else rows
         rest = len(taking_part) % world_size if shuffle else 0
         share = slice(rank, len(taking_part) - rest, world_size)
-        self._order = _Order(taking_part, share, batch_size, shuffle, drop_last)
+        of_all = (taking_part, share, batch_size, shuffle, drop_last)
+        self._order = _Order(*of_all) if world_size == 1 else _SharedOrder(*of_all)
+        self.batch_sampler = self._order  # where Lightning looks for a sampler to tell the epoch
         self._cut = _Cut(tensors, transform)
         self._ahead: DataLoader[Arrays] | None = None
         if num_workers:
@@ -100,10 +103,32 @@ class _Order:
         return rows // self._batch_size if self._drop_last else -(-rows // self._batch_size)
 
     def __iter__(self) -> Iterator[Tensor]:
-        rows = self._rows[torch.randperm(len(self._rows))] if self._shuffle else self._rows
+        rows = self._rows[self._permutation()] if self._shuffle else self._rows
         rows = rows[self._share]
         for number in range(len(self)):
             yield rows[number * self._batch_size : (number + 1) * self._batch_size]
+
+    def _permutation(self) -> Tensor:
+        return torch.randperm(len(self._rows))
+
+
+class _SharedOrder(_Order):
+    """The same order on all workers, whatever else each of them draws."""
+
+    _epoch = 0
+
+    @property
+    def sampler(self) -> _SharedOrder:
+        """Itself: Lightning tells the sampler of a batch sampler."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Says which epoch is the next, from 0."""
+        self._epoch = epoch
+
+    def _permutation(self) -> Tensor:
+        seed = torch.initial_seed() + self._epoch
+        return torch.randperm(len(self._rows), generator=torch.Generator().manual_seed(seed % 2**63))
 
 
 class _Cut:

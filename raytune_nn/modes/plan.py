@@ -94,7 +94,8 @@ def _slots(capacity: Capacity, resources: ResourcesConfig) -> str:
 
 def _amounts(resources: ResourcesConfig) -> str:
     parts = [counted(resources.cpus, "CPU"), counted(resources.gpus, "GPU")]
-    return " and ".join(parts if resources.gpus else parts[:1])
+    each = " and ".join(parts if resources.gpus else parts[:1])
+    return each if resources.workers == 1 else f"{resources.workers} workers of {each}"
 
 
 def _space_lines(space: Space) -> list[str]:

@@ -40,6 +40,7 @@ from raytune_nn.study.fidelity import check_decisions, check_unit
 from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
+from raytune_nn.study.workers import check_workers
 from raytune_nn.trial.instantiate import instantiate, locate
 from raytune_nn.trial.targets import TargetCheck, check_place
 from raytune_nn.trial.weights import check_weights
@@ -85,7 +86,8 @@ def preflight(composed: Composed) -> Checked:
     epochs = settings.budget.max_epochs
     check_folds(objective, composed.config, branches, space, scheduler, epochs)
     check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
-    _check_workers(composed.config, space)
+    _check_loaders(composed.config, space)
+    check_workers(settings, branches.get("trainer", {"": settings.trainer}))
     capacity = plan_capacity(settings.cluster, settings.resources)
     folder = _folder(composed)
     check_storage(settings.study.storage)
@@ -181,7 +183,7 @@ def _check_epochs(settings: Config) -> None:
         )
 
 
-def _check_workers(config: Mapping[str, Any], space: Space) -> None:
+def _check_loaders(config: Mapping[str, Any], space: Space) -> None:
     """A loader's processes run on the trial's own CPUs."""
     values = resolved(config)
     cpus = values["resources"]["cpus"]

@@ -31,7 +31,8 @@ def reproduce(composed: Composed) -> None:
 
     Raises:
         ConfigError: There is no such study or trial, the trial failed before its first report, or it went on from
-            another trial's state or with other parameters, which no training from the beginning can repeat.
+            another trial's state or with other parameters, which no training from the beginning can repeat; or
+            its trials have several workers.
         NotReproducedError: A metric differs; the message names the first.
     """
     folder, record = open_existing(composed)
@@ -105,6 +106,9 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
     config: dict[str, Any] = stored_config(folder)
     settings = type_config(config).settings
     branches = record.study.get("branches", {})
+    if settings.resources.workers > 1:
+        rule = "mode=reproduce trains with one worker, so the study's trials must have had one"
+        raise ConfigError(rule, f"resources.workers={settings.resources.workers}", "another study.name")
     check_targets(resolved(merge_params(config, branches, trial.params)), settings.security.allow_targets)
     locate_all(config, branches)
     reports: list[Metrics] = []

@@ -128,7 +128,7 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
         states,
         plan.searcher,
         plan.scheduler,
-        Budget(settings.budget, plan.objective, settings.resources.gpus),
+        Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
         plan.num_trials,
         settings.failures.max_retries,
         listener,

@@ -96,7 +96,8 @@ def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFac
     bundle = {"CPU": resources.cpus, "GPU": 1.0 if task.alone else resources.gpus}
     if resources.memory is not None:
         bundle["memory"] = resources.memory * 2**30
-    return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}])
+    # A bundle a worker, all or none: trials that each had some of theirs would wait for each other.
+    return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}] * resources.workers)
 
 
 class _OfDriver:

@@ -17,9 +17,10 @@ from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
 from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
-from raytune_nn.trial.tensorboard import TrialLogger
+from raytune_nn.trial.tensorboard import SilentLogger, TrialLogger
 from raytune_nn.trial.training_state import TrainingState
 
 
@@ -30,6 +31,7 @@ def run_trial(
     send: Callable[[Report], bool],
     stopped: Callable[[], bool] = lambda: False,
     outbox: Outbox | None = None,
+    ranks: Ranks = ALONE,
 ) -> None:
     """Trains one trial to its end, or until told to stop.
 
@@ -40,6 +42,7 @@ def run_trial(
         send: Takes each report and answers whether to go on.
         stopped: Whether to stop now; asked between the reports of a trial with folds, which are far apart.
         outbox: Takes the files that reports speak of; None: each is in its place before its report is sent.
+        ranks: The trial's workers, of which this one trains here.
 
     Raises:
         Exception: Whatever the user's code raises.
@@ -52,8 +55,11 @@ def run_trial(
     folder = Path(study.folder)
     run = folder / "tb" / task.id
     metrics = [goal.metric for goal in study.objective.goals]
-    logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
-    tracker = _Tracker(study.objective, send, logger, task.values)
+    if ranks.rank:
+        logger: TrialLogger = SilentLogger(run, task.id)
+    else:
+        logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
+    tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
     checkpoints = folder / "checkpoints"
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
@@ -65,11 +71,11 @@ def run_trial(
     failed = True
     try:
         if study.objective.folds is None:
-            reporter = Reporter(tracker, study.objective, study)
+            reporter = Reporter(tracker, study.objective, study, ranks)
             saves = study.saves_states or task.epoch > 0
-            state = TrainingState(checkpoints, task, logger, reporter, outbox) if saves else None
-            kept = checkpoints / task.id
-            _train(config, isolation, study.objective, reporter, logger, kept, task.front, task.values, state, outbox)
+            state = TrainingState(checkpoints, task, logger, reporter, outbox, ranks) if saves else None
+            kept, values = checkpoints / task.id, task.values
+            _train(config, isolation, study.objective, reporter, logger, kept, task.front, values, state, outbox, ranks)
         else:
             states = FoldStates(checkpoints, study, task, logger, outbox)
             run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped)
@@ -89,6 +95,7 @@ def _train(
     values: Values | None = None,
     state: TrainingState | None = None,
     outbox: Outbox | None = None,
+    ranks: Ranks = ALONE,
 ) -> tuple[int, int]:
     """One training of a configuration, or what follows a saved state; returns its epochs and optimizer steps so far."""
     verbose = int(setting(config, "verbose"))
@@ -102,6 +109,7 @@ def _train(
         enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none
         enable_progress_bar=False,
         enable_model_summary=verbose > 1,
+        **ranks.trainer_keywords(config["trainer"]),
     )
     standalone = _standalone(config, built.stored)
     reporter.checkpointer = Checkpointer(kept, standalone, objective, front, values, outbox)
@@ -117,7 +125,8 @@ def _standalone(config: dict[str, Any], resolved: dict[str, Any]) -> dict[str, A
     elsewhere references stay, so that an override of ``budget.max_epochs`` reaches the Trainer too.
     """
     study = {**resolved["study"], "name": None, "resume": "auto", "trial": None}
-    parts = {"model": resolved["model"], "data": resolved["data"], "study": study}
+    resources = {**config["resources"], "workers": 1}
+    parts = {"model": resolved["model"], "data": resolved["data"], "study": study, "resources": resources}
     return {**config, **parts, "search": None, "search_space": {}, "mode": "run"}
 
 

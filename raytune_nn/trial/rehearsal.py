@@ -108,7 +108,7 @@ def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
         logger = TrialLogger(Path(folder), "rehearsal", {}, ["rehearsal"])
         try:
             built = build_trial(
-                {**config, "trainer": {**config["trainer"], **_TRAINER}},
+                {**config, "trainer": {**config["trainer"], **_TRAINER, **_by_itself(config)}},
                 [stop],
                 begins=stop.begins,
                 logger=logger,
@@ -121,6 +121,11 @@ def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
             built.trainer.fit(built.model, datamodule=built.data)
         finally:
             logger.close(None, failed=True)
+
+
+def _by_itself(config: Mapping[str, Any]) -> dict[str, Any]:
+    """One of several workers rehearses, and meets no other."""
+    return {"strategy": "auto"} if config["resources"].get("workers", 1) != 1 else {}
 
 
 class _StopAtFirstBatch(Checkpoint):

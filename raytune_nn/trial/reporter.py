@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from raytune_nn.config.objective import Objective, finite
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.safety_copies import SafetyCopies
 from raytune_nn.trial.task import Report, StudyContext
 
@@ -29,6 +30,7 @@ class Reporter(Checkpoint):
         send: Takes a report and answers whether the trial goes on.
         objective: A value of a metric that is not finite ends the training at once.
         study: Says what counts as progress, and where the answer may be to pause; None: of no report.
+        ranks: The trial's workers, whose mean is reported, and whose first one looks at the clock.
 
     Raises:
         ValueError: In the training: a validation within an epoch, where a trial may pause; or a counter, the study's
@@ -38,8 +40,14 @@ class Reporter(Checkpoint):
     checkpointer: Checkpointer  # asked at each report whether this one is worth keeping; set once the trial is built
     reached = 0  # the study's fidelity at the last report, also of an earlier piece of work
 
-    def __init__(self, send: Callable[[Report], bool], objective: Objective, study: StudyContext | None = None) -> None:
-        self._send, self._objective, self._study = send, objective, study
+    def __init__(
+        self,
+        send: Callable[[Report], bool],
+        objective: Objective,
+        study: StudyContext | None = None,
+        ranks: Ranks = ALONE,
+    ) -> None:
+        self._send, self._objective, self._study, self._ranks = send, objective, study, ranks
         self._may_pause = study is not None and study.pauses
         self.copies = SafetyCopies(None if study is None else study.copy_seconds)
         self._held: Report | None = None
@@ -67,7 +75,7 @@ class Reporter(Checkpoint):
             self._report(trainer)
 
     def _report(self, trainer: Trainer) -> None:
-        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        metrics = self._ranks.mean({name: float(value) for name, value in trainer.callback_metrics.items()})
         values = self._objective.values(metrics)
         report = Report(
             epoch=trainer.current_epoch + 1,
@@ -80,10 +88,13 @@ class Reporter(Checkpoint):
         if not finite(values) or may_pause is None:
             self._send(report)
             _stop(trainer)
-        elif may_pause or (self.copies.due and self.copies.possible):
+        elif may_pause or self._copy_is_due():
             self._held, self.must_save = report, may_pause
         elif not self._send(replace(report, unsaved=self.copies.refusal() if self.copies.due else "")):
             _stop(trainer)
+
+    def _copy_is_due(self) -> bool:
+        return self.copies.wanted and self._ranks.agree(self.copies.due and self.copies.possible)
 
     def _advance(self, report: Report) -> bool | None:
         """Whether the answer may be to pause; None where the module did not log the study's fidelity."""

@@ -123,6 +123,29 @@ class TrialLogger(Logger):
         self._writer.file.add_summary(event)
 
 
+class SilentLogger(TrialLogger):
+    """Of a worker that writes nothing, since another one does; Lightning keeps modules from writing there."""
+
+    def __init__(self, folder: Path, trial: str) -> None:
+        Logger.__init__(self)
+        self._folder, self._trial = folder, trial
+
+    def continue_steps(self) -> None:
+        pass
+
+    def go_on(self, step: int) -> None:
+        pass
+
+    def mark(self, number: int, step: int | None = None) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
+
+    def close(self, values: Sequence[float] | None, failed: bool) -> None:
+        pass
+
+
 class _File(FileWriter):
     """An event file in which steps can be moved, also those of what a module writes by itself."""
 

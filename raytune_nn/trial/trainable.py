@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 from ray import tune
 
 from raytune_nn.errors import RaytuneError
+from raytune_nn.trial.gang import Gang, Outcome, attempt, start_gang
 from raytune_nn.trial.outbox import Outbox, node_folder
+from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
@@ -32,6 +34,7 @@ class TrialActor(tune.Trainable):
     """Runs ``run_trial`` for each configuration that Tune hands to this actor."""
 
     _refusal: tuple[str, str | None, str] | None = None  # why no configuration of this study can be trained
+    _gang: Gang | None = None  # the other workers, where a trial has several
 
     def setup(self, config: dict[str, Any], study: StudyContext, check: TargetCheck) -> None:  # type: ignore[override]  # by with_parameters
         """Imports the libraries and the user's modules once, and checks that a trial can begin (stage B).
@@ -42,7 +45,7 @@ class TrialActor(tune.Trainable):
         from raytune_nn.trial.instantiate import setting
         from raytune_nn.trial.rehearsal import prepare
 
-        self._study = study
+        self._study, self._gang = study, start_gang(study, check)  # its workers import while this one does
         task: TrialTask = config["task"]
         try:
             limit_memory(1.0 if task.alone else float(setting(study.config, "resources.gpus")))
@@ -50,6 +53,8 @@ class TrialActor(tune.Trainable):
         except RaytuneError as error:
             self._refusal = as_plain(error)
         else:
+            if self._gang is not None:
+                self._gang.wait()
             self._take(config)
 
     def step(self) -> dict[str, Any]:
@@ -77,18 +82,20 @@ class TrialActor(tune.Trainable):
         """Lets the trial reach its next report, so that its TensorBoard run is closed."""
         if self._refusal is None:
             self._training.stop(STOP_SECONDS)
+        if self._gang is not None:
+            self._gang.end()
 
     def _take(self, config: dict[str, Any]) -> None:
         task: TrialTask = config["task"]
-        self._training = _Training(self._study, task, self._isolation)
+        self._training = _Training(self._study, task, self._isolation, self._gang)
 
 
 class _Training(threading.Thread):
     """One trial in its thread, and the hand-over of its reports."""
 
-    def __init__(self, study: StudyContext, task: TrialTask, isolation: Isolation) -> None:
+    def __init__(self, study: StudyContext, task: TrialTask, isolation: Isolation, gang: Gang | None = None) -> None:
         super().__init__(daemon=True, name=f"trial-{task.id}")
-        self._study, self._task, self._isolation = study, task, isolation
+        self._study, self._task, self._isolation, self._gang = study, task, isolation, gang
         self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
         self._outbox = Outbox(node_folder(study.folder))
         self._answered = threading.Semaphore(0)
@@ -96,19 +103,27 @@ class _Training(threading.Thread):
         self._unanswered = False  # whether the training waits for an answer to what was collected
         # Of a state in another unit it is not known; at worst the first report waits without need.
         self._reached = task.epoch if study.fidelity.is_epochs else 0
-        self._error, self._out_of_memory = "", False
+        self._outcome: Outcome | None = None  # once it has ended
 
     def run(self) -> None:
         """Trains; whatever the user's code raises becomes the trial's error, and the actor lives on."""
-        from raytune_nn.trial.fit import run_trial
-        from raytune_nn.trial.gpu import is_out_of_memory
-
+        gang = self._gang
         try:
-            with self._outbox:
-                run_trial(self._study, self._task, self._isolation, self._send, self._beat, self._outbox)
-        except BaseException as error:
-            self._error, self._out_of_memory = traceback.format_exc(), is_out_of_memory(error)
-        self._reports.put(None)
+            self._end(attempt(self._train) if gang is None else gang.train(self._task, self._train, self._end))
+        except BaseException:  # of the gang itself
+            self._end(Outcome(traceback.format_exc()))
+
+    def _train(self, ranks: Ranks = ALONE) -> None:
+        from raytune_nn.trial.fit import run_trial
+
+        with self._outbox:
+            run_trial(self._study, self._task, self._isolation, self._send, self._beat, self._outbox, ranks)
+
+    def _end(self, outcome: Outcome) -> None:
+        """Tells how it ended; the first time counts."""
+        if self._outcome is None:
+            self._outcome = outcome
+            self._reports.put(None)
 
     def go_on(self) -> None:
         """Begins, or answers the report that was collected last: the trial continues."""
@@ -136,8 +151,9 @@ class _Training(threading.Thread):
                 item = self._reports.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
-        short = {"out_of_memory": True} if self._out_of_memory else {}
-        return {"reports": reports, "ended": True, "error": self._error, **short}
+        outcome = self._outcome or Outcome()
+        short = {"out_of_memory": True} if outcome.out_of_memory else {}
+        return {"reports": reports, "ended": True, "error": outcome.error, **short}
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""

@@ -21,6 +21,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.trial.hyperparameters import apply_changes, built_hyperparameters
 from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
@@ -42,15 +43,23 @@ class TrainingState(Callback):
         logger: Gets a mark where a state is saved.
         reporter: Holds a report back until the state is saved.
         outbox: Takes the files.
+        ranks: The trial's workers; the first one saves for all of them.
     """
 
     def __init__(
-        self, checkpoints: Path, task: TrialTask, logger: TrialLogger, reporter: Reporter, outbox: Outbox
+        self,
+        checkpoints: Path,
+        task: TrialTask,
+        logger: TrialLogger,
+        reporter: Reporter,
+        outbox: Outbox,
+        ranks: Ranks = ALONE,
     ) -> None:
         self._checkpoints, self._task, self._number = checkpoints, task, task.saves
-        self._logger, self._reporter, self._outbox = logger, reporter, outbox
+        self._logger, self._reporter, self._outbox, self._ranks = logger, reporter, outbox, ranks
         self._arrival: Future[str] | None = None  # of the last state
         self._loaded: dict[str, Any] | None = None
+        self._of_ranks: list[dict[str, Any]] = []  # what differs between the workers
 
     @property
     def path(self) -> str | None:
@@ -71,7 +80,7 @@ class TrainingState(Callback):
         loop = trainer.fit_loop
         loop._last_train_dl_reload_epoch = self._loaded["train_reload"]
         loop.epoch_loop.val_loop._last_val_dl_reload_epoch = self._loaded["val_reload"]
-        trainer._logger_connector._callback_metrics.update(self._loaded["metrics"])
+        trainer._logger_connector._callback_metrics.update(self._own(self._loaded)["metrics"])
         self._reporter.reached = self._loaded["reached"]
         self._logger.go_on(loop.epoch_loop._batches_that_stepped)
 
@@ -85,15 +94,14 @@ class TrainingState(Callback):
             # Lightning would go on in the middle of its loop, past hooks and without a new order of the rows.
             trainer.fit_loop.restarting = False
             trainer.fit_loop._resuming_from_checkpoint = False
-            _set_random_states(self._loaded["random"])
+            _set_random_states(self._own(self._loaded)["random"])
             self._loaded = None
         elif self._reporter.holds and not self._reporter.send_held(saved=self._saves(trainer)):
             raise StopIteration
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint[OURS] = {
-            "random": _random_states(),
-            "metrics": {name: value.detach().cpu() for name, value in trainer.callback_metrics.items()},
+            "ranks": self._of_ranks,
             "built": self._built,
             "reached": self._reporter.reached,
             "train_reload": trainer.fit_loop._last_train_dl_reload_epoch,
@@ -104,16 +112,24 @@ class TrainingState(Callback):
         """Saves, and returns whether it could: no trial fails for want of a safety copy."""
         self._await_last()
         copies, must_save = self._reporter.copies, self._reporter.must_save
-        if not (must_save or copies.possible):
+        if not (must_save or self._ranks.agree(copies.possible)):
             return False
+        metrics = {name: value.detach().cpu() for name, value in trainer.callback_metrics.items()}
+        self._of_ranks = self._ranks.gather({"random": _random_states(), "metrics": metrics})
+        saved = True
         try:
             self._save(trainer, must_save)
         except Exception as error:  # also the user's own hooks are asked for their state
             if must_save:
                 raise
             copies.refuse((str(error).strip() or type(error).__name__).splitlines()[0])
-            return False
-        return True
+            saved = False
+        return self._ranks.agree(saved)
+
+    def _own(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What this worker had of its own."""
+        own: dict[str, Any] = state["ranks"][self._ranks.rank]
+        return own
 
     def _await_last(self) -> None:
         """The number of a state is that of the last one that is there, and one more."""

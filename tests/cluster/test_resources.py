@@ -134,9 +134,45 @@ def test_memory_must_fit_the_machine(monkeypatch: pytest.MonkeyPatch, memory: fl
     assert error.fix == "resources.memory=2.0"  # so much for each of the slots
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_one_worker_a_trial(workers: int) -> None:
-    assert refused(cluster(), worker(workers=workers)).fix == "resources.workers=1"
+def test_there_is_a_worker() -> None:
+    assert refused(cluster(), worker(workers=0)).fix == "resources.workers=1"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "slots"),
+    [
+        (worker(workers=2), 4),
+        (worker(workers=3), 2),
+        (worker(cpus=2, workers=4), 1),
+        (worker(cpus=0.5, workers=5), 3),
+        (worker(gpus=1, workers=2), 2),
+        (worker(gpus=1, workers=4), 1),
+    ],
+)
+def test_a_slot_holds_all_workers_of_a_trial(wanted: ResourcesConfig, slots: int) -> None:
+    assert plan_capacity(cluster(), wanted) == Capacity(8, 4, slots)
+
+
+def test_the_workers_of_a_trial_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "total_memory", lambda: 16.0)
+    assert plan_capacity(cluster(), worker(memory=4, workers=2)).slots == 2
+    error = refused(cluster(), worker(memory=9, workers=2))
+    assert (error.found, error.fix) == ("9 x 2 workers of 16.0 GiB", "resources.memory=2.0")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "fix"),
+    [
+        (worker(workers=9), "resources.cpus=1 x 9 workers, cluster.cpus=8", "resources.workers=8"),
+        (worker(gpus=1, workers=5), "resources.gpus=1 x 5 workers, cluster.gpus=4", "resources.workers=4"),
+        (worker(cpus=9, workers=2), "resources.cpus=9 x 2 workers, cluster.cpus=8", "resources.cpus=8"),
+        (worker(gpus=0.5, workers=2), "resources.gpus=0.5, resources.workers=2", "resources.gpus=1"),
+        (worker(gpus=2, workers=2), "resources.gpus=2, resources.workers=2", "resources.gpus=1"),
+    ],
+)
+def test_workers_that_can_never_be_placed_are_refused(wanted: ResourcesConfig, found: str, fix: str) -> None:
+    error = refused(cluster(), wanted)
+    assert (error.found, error.fix) == (found, fix)
 
 
 def test_only_a_private_ray() -> None:

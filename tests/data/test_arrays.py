@@ -78,6 +78,23 @@ def test_workers_share_an_unshuffled_epoch(count: int, world_size: int) -> None:
     assert sorted(seen) == list(range(count))
 
 
+def test_workers_that_drew_different_things_still_share_each_epoch() -> None:
+    loaders = []
+    for rank in range(2):
+        torch.manual_seed(5)
+        loaders.append(ArrayLoader(torch.arange(8), batch_size=3, shuffle=True, rank=rank, world_size=2))
+    epochs = []
+    for epoch in range(2):
+        seen = []
+        for rank, loader in enumerate(loaders):
+            torch.rand(rank)
+            loader.batch_sampler.sampler.set_epoch(epoch)  # type: ignore[attr-defined]  # as Lightning does
+            seen += [int(row) for (rows,) in loader for row in rows]
+        assert sorted(seen) == list(range(8))
+        epochs.append(seen)
+    assert epochs[0] != epochs[1]
+
+
 @given(count=sizes, world_size=st.integers(1, 5))
 def test_workers_of_one_seed_train_on_disjoint_rows_in_equally_many_steps(count: int, world_size: int) -> None:
     shares = []

@@ -35,6 +35,14 @@ def test_a_study(here: Path) -> None:
     assert rows["optimizer.lr"] == "loguniform(0.0001, 0.1)"
 
 
+def test_trials_of_several_workers(here: Path) -> None:
+    there = ("+search=asha", "cluster.cpus=6", "resources.workers=2")
+    assert planned(*there)["slots"] == "3 trials at once, each 2 workers of 1 CPU"
+    assert planned(*there, "cluster.gpus=4", "resources.gpus=1")["slots"] == (
+        "2 trials at once, each 2 workers of 1 CPU and 1 GPU"
+    )
+
+
 def test_a_single_training(here: Path) -> None:
     rows = planned("objective.mode=min", "objective.take=last", "cluster.cpus=1", "cluster.gpus=1", "resources.gpus=1")
     assert rows["study"].startswith(f"{here}/studies/20")

@@ -36,7 +36,9 @@ class Script:
     def path(self, epoch: int) -> Path:
         return self.folder / str(epoch) / "file"
 
-    def __call__(self, study: object, task: object, isolation: object, send: Send, stopped: Any, out: Outbox) -> None:
+    def __call__(
+        self, study: object, task: object, isolation: object, send: Send, stopped: Any, out: Outbox, ranks: object
+    ) -> None:
         for epoch in range(1, self.epochs + 1):
             if epoch in self.files:
                 out.put(self.path(epoch), lambda file: file.write(b"content"), needed=self.files[epoch])

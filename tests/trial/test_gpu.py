@@ -72,7 +72,7 @@ def test_a_slot_limits_itself_before_it_builds_anything(
     gpu: Gpu, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, alone: bool, calls: list[str]
 ) -> None:
     monkeypatch.setattr(rehearsal, "prepare", lambda *_: gpu.append("prepare"))
-    study = context(base_config(resources={"cpus": 1, "gpus": 0.25}), tmp_path)
+    study = context(base_config(resources={"cpus": 1, "gpus": 0.25, "workers": 1}), tmp_path)
     actor = TrialActor.__new__(TrialActor)
     actor.setup({"task": TrialTask("7", {}, (), alone=alone)}, study, TargetCheck([], []))
     assert gpu == calls
@@ -82,7 +82,7 @@ def test_a_slot_limits_itself_before_it_builds_anything(
 def test_a_slot_whose_share_is_too_small_refuses_the_study(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     gpu = Gpu(monkeypatch, GIB)
     monkeypatch.setattr(rehearsal, "prepare", lambda *_: gpu.append("prepare"))
-    study = context(base_config(resources={"cpus": 1, "gpus": 0.25}), tmp_path)
+    study = context(base_config(resources={"cpus": 1, "gpus": 0.25, "workers": 1}), tmp_path)
     actor = TrialActor.__new__(TrialActor)
     actor.setup({"task": TrialTask("7", {}, ())}, study, TargetCheck([], []))
     assert actor.step()["refused"][2] == "resources.gpus=1"

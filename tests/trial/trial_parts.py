@@ -101,7 +101,7 @@ def base_config(**changes: Any) -> dict[str, Any]:
         "seed": 3,
         "verbose": 1,
         "mode": "run",
-        "resources": {"cpus": 1, "gpus": 0},
+        "resources": {"cpus": 1, "gpus": 0, "workers": 1},
         "study": {"name": "first", "storage": "studies", "resume": "must", "trial": "4"},
         "model": {"_target_": "trial_parts.Net"},
         "data": {"_target_": "trial_parts.Data"},

@@ -1,0 +1,109 @@
+"""Trials of two workers, on a real local Ray: reused, failing, dying, paused, copied; and what they compute."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from gang_studies import Ended, is_alive, pids, run
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def study(here: Path, ray_cluster: str) -> Run:
+    return lambda name, *arguments, does=None: run(ray_cluster, here, name, *arguments, does=does)
+
+
+def gone(*processes: int) -> bool:
+    """Waits for them to end."""
+    end = time.monotonic() + 15
+    while any(map(is_alive, processes)) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not any(map(is_alive, processes))
+
+
+def test_workers_are_reused_also_after_an_exception_of_one(study: Run, here: Path) -> None:
+    what = {0.1: "train", 0.2: "raise 1", 0.3: "raise 0", 0.4: "diverge 1", 0.5: "train"}
+    ended = study("a", "budget.max_epochs=2", does=what)
+    trials = ended.record.trials
+    assert [trial.state for trial in trials.values()] == ["complete", "failed", "failed", "diverged", "complete"]
+    used = [pids(here, value) for value in what]
+    assert {tuple(ranks["0"]) for ranks in used} == {tuple(used[0]["0"])}, "worker 0 is one process throughout"
+    assert {tuple(ranks["1"]) for ranks in used} == {tuple(used[0]["1"])}, "and so is worker 1"
+    assert used[0]["0"] != used[0]["1"]
+    assert [trials[id].value for id in "04"] == [pytest.approx(0.6), pytest.approx(1.0)], "the mean of the workers"
+    assert trials["1"].reason == "ZeroDivisionError: by worker 1"
+    assert trials["1"].error.startswith("on worker 1 of 2:\nTraceback")
+    assert trials["2"].reason == "ZeroDivisionError: by worker 0"
+    assert trials["3"].reason == "val_acc was nan at epoch 2"
+    assert gone(*used[0]["0"], *used[0]["1"]), "no process outlives the study"
+
+
+def test_a_worker_that_dies_ends_the_gang_and_the_trial_is_tried_again(study: Run, here: Path) -> None:
+    safe = ("failures.max_retries=1", "checkpoints.every_minutes=1e-6")
+    ended = study("a", "budget.max_epochs=2", *safe, does={0.1: "die 1", 0.2: "die 0"})
+    assert [(trial.state, trial.retries) for trial in ended.record.trials.values()] == [("complete", 1)] * 2
+    retried = ended.of("retried")
+    assert [event["error"].splitlines()[-1] for event in retried] == ["the trial's process died"] * 2
+    began = sorted((event["trial"], event.get("epoch", 0)) for event in ended.of("started"))
+    assert began == [("0", 0), ("0", 1), ("1", 0), ("1", 1)], "from the last state"
+    assert retried[0]["time"] - ended.of("reported")[0]["time"] < 10, "at once"
+    used = [pids(here, value) for value in (0.1, 0.2)]
+    every = [pid for ranks in used for attempts in ranks.values() for pid in attempts]
+    assert len(every) == 8
+    assert len(set(every)) == 6, "both second attempts are of the same gang"
+    assert gone(*every)
+
+
+def test_a_paused_training_is_the_one_that_was_not(study: Run) -> None:
+    """With dropout, whose masks are drawn by each worker's own generator: equal to the last bit."""
+    points = "search.points=[{optimizer.lr: 0.003}, {optimizer.lr: 1e-4}, {optimizer.lr: 1e-4}]"  # the first is best
+    arguments = ("budget.num_trials=3", "budget.max_epochs=3", points)
+    paused = study("paused", "+search=asha", "search/searcher=random", *arguments)
+    through = study("through", "+search=random", *arguments)
+    assert [event["trial"] for event in paused.of("resumed")] == ["0"]
+    assert [len(paused.metrics(trial)) for trial in "012"] == [3, 1, 1]
+    for trial in paused.record.trials:
+        metrics = paused.metrics(trial)
+        assert metrics == through.metrics(trial)[: len(metrics)]
+
+
+def test_a_population_goes_on_with_the_weights_of_its_best(study: Run) -> None:
+    steps = ("search.scheduler.interval=1", "budget.num_trials=4", "budget.max_epochs=3")
+    ended = study("a", "+search=pbt", *steps)
+    assert [trial.state for trial in ended.record.trials.values()] == ["complete"] * 4
+    assert any(event["source"] for event in ended.of("resumed"))
+    assert [trial.epochs for trial in ended.record.trials.values()] == [3] * 4
+
+
+def test_two_workers_compute_what_one_does_with_twice_the_batch(study: Run, here: Path) -> None:
+    space = here / "conf" / "search_space"
+    space.mkdir(parents=True)
+    (space / "fixed.yaml").write_text("{optimizer: {lr: 'choice(0.01)'}}")
+    own = ("--config-dir", str(here / "conf"), "search_space=fixed", "budget.num_trials=1", "budget.max_epochs=1")
+    in_order = ("+trainer.overfit_batches=30", "model.net.dropout=0", "model.net.norm=none", "optimizer=sgd")
+    study("two", "+search=random", *own, *in_order, "data.batch_size=16")
+    study("one", "+search=random", *own, *in_order, "data.batch_size=32", "resources.workers=1")
+    two, one = (
+        torch.load(here / name / "checkpoints" / "0" / "model.ckpt", weights_only=True)["state_dict"]
+        for name in ("two", "one")
+    )
+    assert one.keys() == two.keys()
+    for name, weights in one.items():
+        torch.testing.assert_close(two[name], weights, rtol=0, atol=1e-5)
+    assert any(not torch.equal(two[name], weights) for name, weights in one.items()), "sums in another order"
+
+
+@pytest.mark.slow
+def test_a_worker_that_does_not_come_to_its_end_is_replaced(study: Run, here: Path) -> None:
+    ended = study("a", "budget.max_epochs=2", does={0.1: "stick 1", 0.2: "train"})
+    assert [trial.state for trial in ended.record.trials.values()] == ["failed", "complete"]
+    assert ended.record.trials["0"].reason == "ZeroDivisionError: by the other"
+    stuck, after = pids(here, 0.1), pids(here, 0.2)
+    assert stuck["0"] == after["0"]
+    assert gone(*stuck["1"])
+    assert stuck["1"] != after["1"]
