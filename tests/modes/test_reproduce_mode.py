@@ -52,3 +52,10 @@ def test_a_module_that_exits_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr("raytune_nn.trial.fit.run_trial", is_interrupted)
     assert run("mode=reproduce", "study.name=first").code == 75
+
+
+def test_a_trial_of_several_workers_is_refused(study: StudyFolder) -> None:
+    several = compose("+search=random", "study.name=first", "resources.workers=2", "cluster.cpus=2")
+    study.config.write_text(yaml.safe_dump(several.config))
+    ran = run("mode=reproduce", "study.name=first")
+    assert (ran.code, ran.found) == (2, "resources.workers=2")

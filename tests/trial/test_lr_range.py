@@ -133,6 +133,7 @@ def swept(model: dict[str, Any], steps: int = 10, **changes: Any) -> Sweep:
         model=model,
         optimizer={"_target_": "torch.optim.SGD", "lr": 0.5},
         lr_scheduler={"scheduler": {"_target_": "torch.optim.lr_scheduler.ExponentialLR", "gamma": 0.1}},
+        security={"allow_targets": ["test_lr_range.scripted"]},
         **changes,
     )
     return sweep_rates(config, Isolation(threads=1), exponential_rates(0.01, 10, steps))
