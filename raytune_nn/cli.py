@@ -122,6 +122,10 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         name, equals, value = argument.partition("=")
         _check_flag(name, value or argument, flags)
         flags.append(argument)
+        if equals and name in _FLAGS:
+            raise ConfigError("this flag takes no value", argument, name)
+        if equals and not value:
+            raise ConfigError("this flag needs a value", argument, f"{name}={_WITH_VALUE[name]}")
         if name in _WITH_VALUE and not equals:
             following = next(rest, None)
             if following is None or following.startswith("-"):
