@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
-from command_line import inside
+from listed_studies import run_on
 
-from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError
-from raytune_nn.modes.preflight import Checked, preflight
-from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
-from raytune_nn.study.conductor import ALONE_AND_FAILED, Conductor
-from raytune_nn.study.session import open_study
+from raytune_nn.study.conductor import ALONE_AND_FAILED
 
 Run = Callable[..., "Ended"]
 
@@ -37,16 +32,6 @@ FILES = {
     "data/scripted.yaml": "{_target_: scripted_module.OneBatch}",
     "search_space/scripted.yaml": "{model: {value: 'uniform(0, 1)', does: 'choice(train, raise)'}}",
 }
-
-
-class Listed(Searcher):
-    """Suggests a fixed list."""
-
-    def __init__(self, params: list[dict[str, Any]]) -> None:
-        self._params = params
-
-    def suggest(self, number: int) -> dict[str, Any] | None:
-        return self._params[number] if number < len(self._params) else None
 
 
 @dataclass(frozen=True)
@@ -92,32 +77,10 @@ def run(here: Path, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory) 
         overrides = [*arguments, f"study.storage={here}", "study.name=a"]
         if does is not None:
             overrides += ["--config-dir", str(here / "conf"), *SCRIPTED, f"model.notes={notes}"]
-        checked = inside(lambda composed: preflight(_on_one_machine(composed)), "+search=random", *overrides)
-        plan = checked.plan
-        if does is not None:
-            params = [{"model.value": value, "model.does": what} for value, what in does.items()]
-            plan = replace(plan, searcher=Listed(params), num_trials=len(params))
-        with open_study(plan, checked.folder, lambda event, record: None) as conductor:
-            _run_on(ray_cluster, conductor, checked, cpus)
+        conductor, checked = run_on(ray_cluster, ["+search=random", *overrides], does, cpus)
         return Ended(conductor.record, conductor.fault, list(read_journal(checked.folder.journal)), notes)
 
     return run
-
-
-def _on_one_machine(composed: Composed) -> Composed:
-    composed.settings.cluster.cpus = 2.0
-    return composed
-
-
-def _run_on(scratch: str, conductor: Conductor, checked: Checked, cpus: float | None) -> None:
-    from raytune_nn.study.tuner import run_study
-
-    resources = checked.plan.settings.resources
-    if cpus is not None:  # fewer trials at once, each with the threads that it has in `config`
-        resources = replace(resources, cpus=cpus)
-    context = checked.plan.context(checked.folder)
-    run_study(conductor, context, checked.targets, resources, scratch, lambda: None)
-    conductor.close(interrupted=False)
 
 
 def test_actors_are_reused_also_after_an_exception(run: Run) -> None:
