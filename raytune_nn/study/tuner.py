@@ -37,6 +37,7 @@ def run_study(
     resources: ResourcesConfig,
     scratch: str,
     refresh: Refresh,
+    most: int | None = None,
 ) -> None:
     """Runs all trials of a study on the connected cluster.
 
@@ -47,6 +48,7 @@ def run_study(
         resources: What one trial holds.
         scratch: Folder for Tune's own files, which nobody reads.
         refresh: Called a few times a second.
+        most: Trials at once, where more would fit on the cluster.
 
     Raises:
         ConfigError: The check failed; no trial was trained.
@@ -60,6 +62,7 @@ def run_study(
             num_samples=-1,  # until the conductor says that it is finished
             search_alg=feed,
             scheduler=verdicts,
+            max_concurrent_trials=most,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: str(trial.trial_id),  # sampled values can be too long for a name
         ),
