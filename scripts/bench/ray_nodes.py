@@ -156,7 +156,7 @@ def _start(folder: str, cpus: int, address: str) -> None:
 
 
 def _wait_for(address: str, id: str) -> None:
-    from ray._raylet import GcsClient
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
 
     client = GcsClient(address=address)
     while not any(node.hex() == id for node in client.get_all_node_info(timeout=10)):
