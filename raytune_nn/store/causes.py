@@ -10,10 +10,10 @@ from __future__ import annotations
 import itertools
 import re
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MOST_CAUSES = 100  # kept apart; what comes after them is counted as one
 MOST_TRIALS = 10  # of a cause, by name
@@ -33,6 +33,11 @@ class Diagnosis(NamedTuple):
 
     reason: str  # type and first line of the message
     place: str = ""  # file, line and function; empty where there is no traceback
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Diagnosis:
+        """As the journal has it."""
+        return cls(event.get("reason", ""), event.get("place", ""))
 
     @property
     def cause(self) -> Diagnosis:
@@ -92,11 +97,11 @@ class Cause:
     retries: int = 0  # attempts after which the trial was tried again
 
 
+@dataclass
 class Causes:
     """Counts failures by cause."""
 
-    def __init__(self) -> None:
-        self._causes: dict[Diagnosis, Cause] = {}
+    _causes: dict[Diagnosis, Cause] = field(default_factory=dict)
 
     def failed(self, trial: str, diagnosis: Diagnosis, error: str) -> None:
         """A trial failed for good."""

@@ -165,7 +165,7 @@ class StudyRecord:
         trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone and event.get("counts", True))
         trial.reason = event.get("reason", "")
         if not alone:
-            self.causes.retried(trial.id, _diagnosis(event), event["error"])
+            self.causes.retried(trial.id, Diagnosis.of(event), event["error"])
         self._move(trial, "waiting")
 
     def _ended(self, event: Event) -> None:
@@ -173,7 +173,7 @@ class StudyRecord:
         trial.reason = event.get("reason", "")
         self._move(trial, event["state"])
         if trial.state == "failed":
-            self.causes.failed(trial.id, _diagnosis(event), event.get("error", ""))
+            self.causes.failed(trial.id, Diagnosis.of(event), event.get("error", ""))
         if trial.state == "diverged":
             trial.value, trial.value_epoch, trial.metrics = None, None, {}
         values = self.values(trial) if self.may_win(trial) else None
@@ -187,10 +187,6 @@ class StudyRecord:
         self.counts[trial.state] -= 1
         self.counts[state] += 1
         trial.state = state
-
-
-def _diagnosis(event: Event) -> Diagnosis:
-    return Diagnosis(event.get("reason", ""), event.get("place", ""))
 
 
 _HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {

@@ -76,10 +76,10 @@ def any_loss_is_an_actors() -> Iterator[None]:
     """
     fail = RayActorManager._actor_task_failed
 
-    def failed(self: Any, task: Any, exception: Exception) -> None:
+    def failed(self: Any, tracked_actor_task: Any, exception: Exception) -> None:
         if isinstance(exception, RayError) and not isinstance(exception, RayActorError | RayTaskError):
             exception = RayActorError(error_msg=f"{type(exception).__name__}: {exception}")
-        fail(self, task, exception)
+        fail(self, tracked_actor_task=tracked_actor_task, exception=exception)
 
     with mock.patch.object(RayActorManager, "_actor_task_failed", failed):
         yield

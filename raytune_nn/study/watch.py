@@ -15,7 +15,7 @@ import ray
 from ray.tune.experiment import Trial
 
 START_SECONDS = 600.0  # at least for a new slot, which imports and builds before it answers
-LISTENING = 1.0  # seconds a look that count at most: what was said while the driver did something else is heard later
+LISTENING = 1.0  # seconds between two calls that count at most: what is said while the driver is busy is heard later
 LOOK_SECONDS = 0.1
 
 
@@ -28,14 +28,17 @@ class Watch:
 
     def __init__(self, timeout: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout, self._clock = timeout, clock
-        self._looked, self._now = clock(), 0.0  # the second counts listening only
+        self._before, self._now = clock(), 0.0  # the second counts listening only
+        self._looked = 0.0
         self._heard: dict[tuple[str, int], float] = {}  # by trial and actor
         self._silences: dict[str, str] = {}  # of trials that were given up
 
     def heard(self, trial: Trial) -> None:
         """The trial began, or answered."""
-        for key in [key for key in self._heard if key[0] == trial.trial_id]:
-            self._heard[key] = self._now
+        self._advance()
+        for key in self._heard:
+            if key[0] == trial.trial_id:
+                self._heard[key] = self._now
 
     def silence(self, trial: Trial) -> str:
         """Why a trial was given up; empty where it was not."""
@@ -47,11 +50,10 @@ class Watch:
         Args:
             controller: Tune's own, which has no public way to its actors.
         """
-        passed = self._clock() - self._looked
-        if self._timeout is None or passed < LOOK_SECONDS:
+        self._advance()
+        if self._timeout is None or self._now - self._looked < LOOK_SECONDS:
             return
-        self._looked += passed
-        self._now += min(passed, LISTENING)
+        self._looked = self._now
         live = controller._actor_manager._live_actors_to_ray_actors_resources
         heard: dict[tuple[str, int], float] = {}
         for trial, tracked in controller._trial_to_actor.items():
@@ -64,6 +66,10 @@ class Watch:
                 heard[key] = self._now  # it takes a while until Tune knows
                 self._give_up(trial, live[tracked][0], starts)
         self._heard = heard
+
+    def _advance(self) -> None:
+        before, self._before = self._before, self._clock()
+        self._now += min(self._before - before, LISTENING)
 
     def _give_up(self, trial: Trial, actor: Any, starts: bool) -> None:
         seconds = max(self._timeout or 0.0, START_SECONDS if starts else 0.0)

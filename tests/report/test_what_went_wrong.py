@@ -22,7 +22,11 @@ def fail(told: Told, reason: str, state: str = "ended", place: str = "mine.py:7,
     trial = str(len(told.record.trials))
     told.tell("suggested", trial=trial, params={})
     told.tell("started", trial=trial)
-    why = {"reason": reason, "place": place, "error": f"{TRACEBACK}{reason}\n" if place else f"long\n{reason}"}
+    why = {
+        "reason": reason.partition("\n")[0],
+        "place": place,
+        "error": f"{TRACEBACK}{reason}\n" if place else f"long\n{reason}",
+    }
     told.tell(state, trial=trial, **why, **({"state": "failed"} if state == "ended" else {}))
 
 

@@ -97,7 +97,8 @@ def test_an_error_on_the_way_to_a_trial_stands_as_it_is(place: Place) -> None:
     )
 
 
-def test_another_system_counts_no_kills(tmp_path: Path, place: Place) -> None:
+def test_another_system_counts_no_kills(tmp_path: Path, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lost, "exit_status", lambda pid: None)
     place.losses = Losses(tmp_path / "none")
     assert place.explain(DEATH)[1]
 
@@ -111,7 +112,7 @@ def test_tune_takes_any_error_of_ray_itself_for_a_lost_process(error: Exception)
         task._tracked_actor = SimpleNamespace(actor_id=1, _on_error=None)
         manager = RayActorManager.__new__(RayActorManager)
         manager._failed_actor_ids = set()
-        RayActorManager._actor_task_failed(manager, task, error)
+        RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=error)
     (found,) = heard
     assert isinstance(found, RayActorError)
     assert type(error).__name__ in str(found)
@@ -127,7 +128,7 @@ def test_and_leaves_the_others_as_they_are() -> None:
     errors = [ActorDiedError(), RayTaskError("f", "text", ValueError("x"))]
     with any_loss_is_an_actors():
         for error in errors:
-            RayActorManager._actor_task_failed(manager, task, error)
+            RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=error)
         with pytest.raises(RuntimeError, match="unexpected"):
             RayActorManager._actor_task_failed(manager, task, KeyError("ours"))
     assert heard == errors

@@ -102,6 +102,16 @@ def test_two_workers_compute_what_one_does_with_twice_the_batch(study: Run, here
 
 
 @pytest.mark.slow
+def test_a_worker_that_hangs_ends_the_gang_and_the_trial_is_tried_again(study: Run, here: Path) -> None:
+    limits = ("failures.no_report_timeout=2", "checkpoints.every_minutes=1e-6")
+    ended = study("a", "budget.max_epochs=2", *limits, does={0.1: "freeze 1", 0.2: "freeze 0"})
+    assert [(trial.state, trial.retries) for trial in ended.record.trials.values()] == [("complete", 1)] * 2
+    assert all("finished no batch for 2 s" in event["reason"] for event in ended.of("retried"))
+    every = [pid for value in (0.1, 0.2) for attempts in pids(here, value).values() for pid in attempts]
+    assert gone(*every)
+
+
+@pytest.mark.slow
 def test_a_worker_that_does_not_come_to_its_end_is_replaced(study: Run, here: Path) -> None:
     ended = study("a", "budget.max_epochs=2", does={0.1: "stick 1", 0.2: "train"})
     assert [trial.state for trial in ended.record.trials.values()] == ["failed", "complete"]
