@@ -38,6 +38,7 @@ from raytune_nn.space.variants import samples, variants
 from raytune_nn.store.checkpoints import check_checkpoints
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
+from raytune_nn.study.failures import check_failures
 from raytune_nn.study.fidelity import check_decisions, check_unit
 from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
@@ -72,12 +73,7 @@ def preflight(composed: Composed) -> Checked:
     check_budget(settings.budget, objective)
     if settings.verbose not in (0, 1, 2):
         raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
-    if settings.failures.max_retries < 0:
-        raise ConfigError(
-            "failures.max_retries must not be negative",
-            settings.failures.max_retries,
-            "failures.max_retries=0",
-        )
+    check_failures(settings.failures)
     if not -(2**63) <= settings.seed < 2**63:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
     _check_epochs(settings)

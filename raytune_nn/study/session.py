@@ -23,6 +23,7 @@ from raytune_nn.store.lease import Lease
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor, Listener
+from raytune_nn.study.failures import Failures
 from raytune_nn.study.results import summary, versions, write_results
 from raytune_nn.study.resume import check_branches, replay
 from raytune_nn.trial.task import StudyContext
@@ -59,6 +60,7 @@ class StudyPlan:
             fidelity=self.fidelity,
             copy_seconds=self._copy_seconds,
             report_every=self.settings.cluster.report_every,
+            no_report_timeout=self.settings.failures.no_report_timeout,
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
         )
 
@@ -130,7 +132,7 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
         plan.scheduler,
         Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
         plan.num_trials,
-        settings.failures.max_retries,
+        Failures(settings.failures, record),
         listener,
         plan.fidelity,
         Secrets([plan.config, plan.branches]),

@@ -47,8 +47,13 @@ def attempt(train: Callable[[], None]) -> Outcome:
     try:
         train()
     except BaseException as error:
-        return Outcome(traceback.format_exc(), is_out_of_memory(error))
+        return Outcome("".join(traceback.format_exception(_users(error))), is_out_of_memory(error))
     return Outcome()
+
+
+def _users(error: BaseException) -> BaseException:
+    """The KeyboardInterrupt of the user's code, which Lightning answers by setting a signal: no thread may do that."""
+    return error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
 
 
 class Worker:

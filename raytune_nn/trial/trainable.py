@@ -20,6 +20,7 @@ from ray import tune
 from raytune_nn.errors import RaytuneError
 from raytune_nn.trial.gang import Gang, Outcome, attempt, start_gang
 from raytune_nn.trial.outbox import Outbox, node_folder
+from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
@@ -100,6 +101,7 @@ class _Training(threading.Thread):
         self._outbox = Outbox(node_folder(study.folder))
         self._answered = threading.Semaphore(0)
         self._stopping = False
+        self._pulse = Pulse()
         self._unanswered = False  # whether the training waits for an answer to what was collected
         # Of a state in another unit it is not known; at worst the first report waits without need.
         self._reached = task.epoch if study.fidelity.is_epochs else 0
@@ -117,7 +119,8 @@ class _Training(threading.Thread):
         from raytune_nn.trial.fit import run_trial
 
         with self._outbox:
-            run_trial(self._study, self._task, self._isolation, self._send, self._beat, self._outbox, ranks)
+            answers = self._send, self._beat
+            run_trial(self._study, self._task, self._isolation, *answers, self._outbox, ranks, self._pulse)
 
     def _end(self, outcome: Outcome) -> None:
         """Tells how it ended; the first time counts."""
@@ -139,7 +142,7 @@ class _Training(threading.Thread):
         A call of an actor costs the driver and the slot a millisecond each: short epochs share one.
         """
         reports: list[dict[str, Any]] = []
-        item = self._reports.get()
+        item = self._next()
         until = time.monotonic() + self._study.report_every
         while item is not None:
             report, self._unanswered = item
@@ -154,6 +157,16 @@ class _Training(threading.Thread):
         outcome = self._outcome or Outcome()
         short = {"out_of_memory": True} if outcome.out_of_memory else {}
         return {"reports": reports, "ended": True, "error": outcome.error, **short}
+
+    def _next(self) -> tuple[dict[str, Any] | None, bool] | None:
+        """The next report or beat; a beat as well where only batches went by, and nothing where none does."""
+        while True:
+            batches = self._pulse.batches
+            try:
+                return self._reports.get(timeout=self._study.beat_seconds)
+            except queue.Empty:
+                if self._pulse.batches != batches:
+                    return None, False
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""
