@@ -22,8 +22,10 @@ from ray.tune.search import Searcher
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.errors import ConfigError
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.lost import Losses, any_loss_is_an_actors
+from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
+from raytune_nn.study.preemption import Preemption
 from raytune_nn.study.watch import Watch
+from raytune_nn.trial.losses import lost_node
 from raytune_nn.trial.targets import TargetCheck, import_ends_process
 from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.trainable import TrialActor
@@ -153,7 +155,7 @@ class _Verdicts(_OfDriver, TrialScheduler):
     def __init__(self, conductor: Conductor, feed: _Feed, watch: Watch, shares_gpu: bool) -> None:
         super().__init__(conductor)
         self._feed, self._watch, self._shares_gpu = feed, watch, shares_gpu
-        self._losses = Losses()
+        self._losses, self._preemption = Losses(), Preemption()
         self._any_began = False
         self.refusal: ConfigError | None = None  # why nothing can be trained
 
@@ -166,11 +168,16 @@ class _Verdicts(_OfDriver, TrialScheduler):
         if not self._conductor.is_current(trial.config["task"]):
             return TrialScheduler.STOP
         id = trial.config["task"].id
+        if result["reports"]:
+            self._preemption.reported(id)
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
         if result["ended"]:
-            self._conductor.ended(id, result["error"], self._shares_gpu and "out_of_memory" in result)
+            lost = "node_lost" in result
+            counts = not (lost and self._preemption.is_free(id))
+            out_of_memory = self._shares_gpu and "out_of_memory" in result
+            self._conductor.ended(id, result["error"], out_of_memory, lost, counts)
             return TrialScheduler.STOP
         return TrialScheduler.CONTINUE
 
@@ -184,7 +191,12 @@ class _Verdicts(_OfDriver, TrialScheduler):
             return
         if self._feed.take_back(task):
             return
-        lost, of_itself = self._losses.explain(trial, silence)
+        words = last_words(trial)
+        if with_node := lost_node(words):
+            free = self._preemption.is_free(task.id)
+            self._conductor.ended(task.id, f"{words}\n{with_node}", lost=True, counts=not free)
+            return
+        lost, of_itself = self._losses.explain(words, silence)
         began = self._any_began or self._conductor.record.trials[task.id].state == "running"
         if of_itself and not began:
             self._refuse(import_ends_process(lost))

@@ -61,7 +61,8 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
 
-        With ``out_of_memory``, the error was that a GPU's memory was too small.
+        With ``out_of_memory``, the error was that a GPU's memory was too small; with ``node_lost``, that a worker's
+        node is gone.
         With ``refused``, the arguments of an error, no configuration of this study can be trained.
         """
         if self._refusal is not None:
@@ -73,6 +74,8 @@ class TrialActor(tune.Trainable):
         """Ends the old trial and begins the next; an error makes Tune give this process up."""
         if self._refusal is not None:
             return True
+        if self._training.node_lost:  # the placement group has a hole, which nobody knows when it is filled
+            raise RuntimeError("a node of this slot is lost")
         if not self._training.stop(STOP_SECONDS):
             raise TimeoutError(f"{self._training.name} was told to stop and goes on after {STOP_SECONDS:g} s")
         self._take(new_config)
@@ -81,7 +84,7 @@ class TrialActor(tune.Trainable):
 
     def cleanup(self) -> None:
         """Lets the trial reach its next report, so that its TensorBoard run is closed."""
-        if self._refusal is None:
+        if self._refusal is None and not self._training.node_lost:  # else it may wait for that node's workers
             self._training.stop(STOP_SECONDS)
         if self._gang is not None:
             self._gang.end()
@@ -155,7 +158,7 @@ class _Training(threading.Thread):
             except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
         outcome = self._outcome or Outcome()
-        short = {"out_of_memory": True} if outcome.out_of_memory else {}
+        short = {name: True for name in ("out_of_memory", "node_lost") if getattr(outcome, name)}
         return {"reports": reports, "ended": True, "error": outcome.error, **short}
 
     def _next(self) -> tuple[dict[str, Any] | None, bool] | None:
@@ -167,6 +170,11 @@ class _Training(threading.Thread):
             except queue.Empty:
                 if self._pulse.batches != batches:
                     return None, False
+
+    @property
+    def node_lost(self) -> bool:
+        """Whether it ended since a node of its workers was lost."""
+        return self._outcome is not None and self._outcome.node_lost
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""

@@ -12,7 +12,7 @@ from ray.air.execution._internal import RayActorManager
 from ray.exceptions import ActorDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
 
 from raytune_nn.study import lost
-from raytune_nn.study.lost import Losses, any_loss_is_an_actors
+from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
 
 DEATH = "Failure # 1 (occurred at now)\nThe actor died unexpectedly before finishing this task.\n\tpid: 7\nends.\n"
 MEMORY = (
@@ -37,7 +37,7 @@ class Place:
     def explain(self, words: str, silence: str = "") -> tuple[str, bool]:
         self._file.write_text(words)
         trial: Any = SimpleNamespace(error_file=str(self._file))
-        return self.losses.explain(trial, silence)
+        return self.losses.explain(last_words(trial), silence)
 
 
 @pytest.fixture
