@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from processes import REPOSITORY, Place, events, new_place
 
@@ -70,7 +71,7 @@ def epochs(place: Place, name: str, trial: str) -> list[int]:
     return [event["epoch"] for event in of(place, name, "reported") if event["trial"] == trial]
 
 
-def of(place: Place, name: str, kind: str) -> list[dict[str, object]]:
+def of(place: Place, name: str, kind: str) -> list[dict[str, Any]]:
     """The study's events of a kind, so far."""
     folder = place.study(name)
     found = events(folder) if (folder / "journal").is_dir() else []

@@ -1,4 +1,4 @@
-"""A node of a cluster is lost: its trials go on elsewhere, at no cost. Without its head, the study goes on with another."""
+"""Lost nodes: their trials go on elsewhere, at no cost; without its head, the study waits for another cluster."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_workers_on_two_nodes_go_on_with_another_one(tmp_path: Path) -> None:
                 assert process.poll() is None, process.communicate()
                 two = [node_of(nodes, pid) for pid in pids(place, 0.1)[-2:]]
                 assert two[0] is not two[1]
-                by_rank = sorted(two, key=lambda node: not any(map(_speaks, node.processes())))
+                by_rank = sorted(two, key=lambda node: any(map(_follows, node.processes())))
                 nodes.kill(by_rank[worker])
                 nodes.add(1)
             _, err = process.communicate(timeout=TIMEOUT)
@@ -76,16 +76,17 @@ def test_workers_on_two_nodes_go_on_with_another_one(tmp_path: Path) -> None:
         assert (row["state"], row["epochs"]) == ("complete", "5")
         retried = of(place, "first", "retried")
         assert [(event["reason"], event["counts"]) for event in retried] == [("node lost", False)] * 2
+        assert ["class_name: Worker" in event["error"] for event in retried] == [True, False], "who was lost"
         repeated = Counter(epochs(place, "first", "0"))
         assert sorted(repeated) == [1, 2, 3, 4, 5]
         assert sum(repeated.values()) <= 7, "at most one epoch a loss is repeated"
         assert (place.leftovers(), place.processes()) == ([], [])
 
 
-def _speaks(pid: int) -> bool:
-    """Whether a process is a slot; the others' actors have the name of their own class."""
+def _follows(pid: int) -> bool:
+    """Whether a process is a worker but the first."""
     try:
-        return b"TrialActor" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::Worker")
     except OSError:
         return False
 
