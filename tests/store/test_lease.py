@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -147,9 +148,11 @@ def test_a_driver_on_another_machine_is_believed_by_its_heartbeat(locks: bool, t
     said: list[str] = []
     with other(tmp_path, boot="another") as first:
         for _ in range(2):
-            with pytest.raises(UnusableError, match=rf"held by pid {first.pid}"):
-                with contextlib.nullcontext() if locks else no_locks():
-                    Lease(tmp_path, tell=said.append)
+            with (
+                contextlib.nullcontext() if locks else no_locks(),
+                pytest.raises(UnusableError, match=rf"held by pid {first.pid}"),
+            ):
+                Lease(tmp_path, tell=said.append)
         assert first.answer("check") == "done"
     assert len(said) == 2
     assert "waiting up to 0.6 s for a sign of life" in said[0]
@@ -254,4 +257,22 @@ def test_a_driver_whose_heart_cannot_beat_looks_before_it_writes(
     time.sleep(0.4)
     with pytest.raises(UnusableError, match="loses its study"):
         held.check()
+    held.release()
+
+
+def test_where_there_are_no_locks_a_driver_of_this_machine_is_seen_by_its_pid(
+    tmp_path: Path, fast: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    Lease(tmp_path).release()
+    with other(tmp_path) as first:
+        with pytest.raises(UnusableError, match=f"held by pid {first.pid}"):
+            Lease(tmp_path)
+        first.process.kill()
+        first.process.wait(10)
+    held = Lease(tmp_path)
+    held.check()
     held.release()
