@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from processes import TIMEOUT, Finished, Place, events, new_place, rows, summary
 
-TRIALS = 8
-RANDOM = ("+search=random", "study.name=first", f"budget.num_trials={TRIALS}", "budget.max_epochs=20")
+TRIALS = 6
+RANDOM = ("+search=random", "study.name=first", f"budget.num_trials={TRIALS}", "budget.max_epochs=12")
 ASHA = ("+search=asha", "cluster.cpus=1", *RANDOM[1:])  # one slot: its decisions have one order
 OFTEN = "checkpoints.every_minutes=0.002"
 GONE_SECONDS = 3.0  # from a driver's death to that of the last process and of the folder
@@ -64,7 +64,7 @@ def kill_at(place: Place, command: tuple[str, ...], moment: Moment, *first: str)
     """
     with place.start(*command) as process:
         while process.poll() is None and not moment(place):
-            time.sleep(0.005)
+            time.sleep(0.01)
         if "slot" in first:
             _send(signal.SIGSTOP, place, "ray::ResourceTrainable")
         if "reaper" in first:
