@@ -7,16 +7,15 @@ import functools
 import logging
 import os
 import secrets
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
 
 from raytune_nn.cluster.fork_server import fork_server
+from raytune_nn.cluster.private_folder import RAYS, private_folder
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.errors import UnusableError
 
@@ -37,8 +36,7 @@ ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-_RAYS = "r"  # its own folder inside ours: Ray opens it to everybody, and ours keeps everybody out
-_SOCKET = f"/rtnn-12345678/{_RAYS}/session_2026-12-31_23-59-59_123456_1234567/sockets/plasma_store"
+LOOPBACK = "127.0.0.1"
 
 
 @contextlib.contextmanager
@@ -57,7 +55,7 @@ def local_cluster(capacity: Capacity, verbose: int, preload: Sequence[str] = ())
     os.environ.update(ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(capacity.slots))
     forks = bool(preload) and sys.platform == "linux"
     with (
-        temporary_folder() as folder,
+        private_folder() as folder,
         fork_server(folder, preload, quiet) if forks else contextlib.nullcontext(),
         _ray(capacity, folder, quiet, forks),
     ):
@@ -83,38 +81,23 @@ def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[
         ray.shutdown()
 
 
-@contextlib.contextmanager
-def temporary_folder() -> Iterator[str]:
-    """A folder of this driver's own, gone in the end."""
-    folder = tempfile.mkdtemp(prefix="rtnn-", dir=_short_temporary_folder())
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _short_temporary_folder() -> str:
-    """That of the environment, unless Ray's sockets in it would have longer paths than the system allows."""
-    folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder + _SOCKET)) <= 107 else "/tmp"
-
-
 def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
     import ray
 
     on_sigterm = signal.getsignal(signal.SIGTERM)
     starting_workers = _forking_workers() if forks else contextlib.nullcontext()
     try:
-        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), starting_workers:
+        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), on_loopback(), starting_workers:
             ray.init(
                 address="local",
                 num_cpus=max(1, int(capacity.cpus)),
                 num_gpus=int(capacity.gpus),
                 include_dashboard=False,
+                _node_ip_address=LOOPBACK,
                 configure_logging=not quiet,
                 log_to_driver=not quiet,
                 logging_level=logging.ERROR if quiet else logging.INFO,
-                _temp_dir=os.path.join(folder, _RAYS),
+                _temp_dir=os.path.join(folder, RAYS),
             )
     except SystemExit as exit:  # Ray's own answer to a SIGTERM
         raise KeyboardInterrupt from exit
@@ -160,6 +143,18 @@ def _apart_from_our_signals() -> Iterator[None]:
 
     apart = functools.partial(services.ConsolePopen, start_new_session=True)
     with mock.patch.object(services, "ConsolePopen", apart):
+        yield
+
+
+@contextlib.contextmanager
+def on_loopback() -> Iterator[None]:
+    """Ray's processes listen where the address of their node is, but ``ray.init`` takes another one than loopback's.
+
+    It puts the machine's address there, at which the network reaches all their ports.
+    """
+    from ray._private import services
+
+    with mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host):
         yield
 
 

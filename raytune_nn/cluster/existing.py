@@ -11,11 +11,11 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
-from raytune_nn.cluster.connect import ENVIRONMENT, import_tune, silence, temporary_folder
+from raytune_nn.cluster.connect import ENVIRONMENT, import_tune, on_loopback, silence
 from raytune_nn.cluster.head_watch import head_watch
 from raytune_nn.cluster.nodes import answering
+from raytune_nn.cluster.private_folder import private_folder
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.cluster.visit import FOLDER_VARIABLE, arrive, check_nodes
 
@@ -38,14 +38,14 @@ def existing_cluster(address: str, capacity: Capacity, verbose: int, study: Path
 
     quiet = verbose < 2
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(capacity.slots)
-    with temporary_folder() as scratch:
+    with private_folder() as scratch:
         try:
             _join(address, quiet)
             import_tune()
             if quiet:
                 silence(ray)
             node = ray.get_runtime_context().get_node_id()
-            with head_watch(address, node, scratch):
+            with head_watch(address, node):
                 check_nodes(study)
                 yield scratch
                 ray.shutdown()
@@ -55,11 +55,8 @@ def existing_cluster(address: str, capacity: Capacity, verbose: int, study: Path
 
 def _join(address: str, quiet: bool) -> None:
     import ray
-    from ray._private import services
 
-    # Ray takes "127.0.0.1" for a name of the machine's outward address, where a cluster on loopback does not listen.
-    as_it_is = mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host)
-    with answering(address), as_it_is:
+    with answering(address), on_loopback():
         ray.init(
             address=address,
             configure_logging=not quiet,
@@ -75,6 +72,6 @@ def _join(address: str, quiet: bool) -> None:
 def _for_workers() -> dict[str, str]:
     """What the nodes' own environment lacks: how Ray Tune is to behave, and where modules are."""
     settings = {name: value for name, value in ENVIRONMENT.items() if not name.startswith("RAY_AUTH")}
-    ours = {name: value for name, value in os.environ.items() if name.startswith("RAYTUNE_NN_")}
+    ours = {name: os.environ[name] for name in ("RAYTUNE_NN_CACHE",) if name in os.environ}
     path = [*filter(None, [os.environ.get("PYTHONPATH")]), "${PYTHONPATH}"]  # which is the node's
     return {**settings, **ours, "PYTHONPATH": os.pathsep.join(path), FOLDER_VARIABLE: os.getcwd()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import sys
 import threading
@@ -24,16 +23,15 @@ LOOK_SECONDS = 2.0
 
 
 @contextlib.contextmanager
-def head_watch(address: str, node: str, scratch: str) -> Iterator[None]:
+def head_watch(address: str, node: str) -> Iterator[None]:
     """While inside, a cluster that is lost ends this process.
 
     Args:
         address: Of the cluster's head, ``<host>:<port>``.
         node: The one that this driver is connected by, as hex; without it, its trials are not its own any more.
-        scratch: Folder to remove then.
     """
     ended = threading.Event()
-    watch = threading.Thread(target=_watch, args=(address, node, scratch, ended), daemon=True, name="head-watch")
+    watch = threading.Thread(target=_watch, args=(address, node, ended), daemon=True, name="head-watch")
     watch.start()
     try:
         yield
@@ -42,7 +40,7 @@ def head_watch(address: str, node: str, scratch: str) -> Iterator[None]:
         watch.join()
 
 
-def _watch(address: str, node: str, scratch: str, ended: threading.Event) -> None:
+def _watch(address: str, node: str, ended: threading.Event) -> None:
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
 
     client, heard = GcsClient(address=address), time.monotonic()
@@ -51,7 +49,7 @@ def _watch(address: str, node: str, scratch: str, ended: threading.Event) -> Non
         if not why:
             heard = time.monotonic()
         elif time.monotonic() - heard > LOST_SECONDS:
-            _leave(f"{address}: {why}", scratch)
+            _leave(f"{address}: {why}")
 
 
 def _lost(address: str, node: str, client: Any) -> str:
@@ -65,13 +63,12 @@ def _lost(address: str, node: str, client: Any) -> str:
     return "" if alive else "the node of this command is lost"
 
 
-def _leave(found: str, scratch: str) -> None:
+def _leave(found: str) -> None:
     error = UnusableError(
         "the Ray cluster of a study must stay there; what the study had is kept",
         found,
         "the same command, once there is a cluster again",
     )
-    shutil.rmtree(scratch, ignore_errors=True)
     show_cursor = "\033[?25h" if sys.stderr.isatty() else ""  # which the view of the study hides
     print(f"{show_cursor}\nraytune_nn: {error}", file=sys.stderr, flush=True)
     os._exit(error.exit_code)  # the main thread may wait for Ray, which ends the process before it answers
