@@ -49,12 +49,11 @@ def find_cluster(address: str) -> RunningCluster:
         check_exposed(address, token)
         _check_open(address)
     os.environ.update(ENVIRONMENT, RAY_AUTH_MODE="token" if token else "disabled")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # Ray writes to the terminal what is an error of ours
     if address == AUTO:
         address = _found_here()
         check_exposed(address, token)
         _check_open(address)
-    with answering(address):
+    with answering(address), _no_words():
         return _ask(address)
 
 
@@ -80,6 +79,19 @@ def answering(address: str) -> Iterator[None]:
     except Exception as error:
         words = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UnusableError("a Ray cluster must answer at cluster.address", f"{address}: {words}", _START) from error
+
+
+@contextmanager
+def _no_words() -> Iterator[None]:
+    """Ray's client writes to the terminal, past Python, what is an error of ours."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _check_open(address: str) -> None:

@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from raytune_nn.errors import ConfigError, UnusableError
 
 FOLDER_VARIABLE = "RAYTUNE_NN_FOLDER"  # working directory of the command
 VISIT_SECONDS = 120.0  # for a worker to start on every node and to look
+LOST_SECONDS = 30.0  # in which a node that does not answer is known to be lost, with Ray's own settings
 
 
 def arrive() -> None:
@@ -38,16 +40,13 @@ def check_nodes(study: Path) -> None:
         ConfigError: A node does not see what another one writes there.
         UnusableError: A node cannot run this package, or does not answer.
     """
-    import ray
-
     there = next(folder for folder in (study, *study.parents) if folder.is_dir())
     with _marked(there) as (folder, mark):
-        answers = {}
-        for node in ray.nodes():  # type: ignore[no-untyped-call]
-            if node["Alive"]:
-                answers[_name(node)] = _send(node["NodeID"], folder, mark)
-        for name, answer in answers.items():
-            _check_answer(name, _answer(name, answer), folder, mark)
+        sent = {_name(node): _send(node["NodeID"], folder, mark) for node in _alive()}  # all at once
+        for name, future in sent.items():
+            answer = _answer(name, future)
+            if answer is not None:
+                _check_answer(name, answer, folder, mark)
 
 
 def look(folder: str, name: str, mark: str) -> tuple[str, str]:
@@ -86,20 +85,39 @@ def _send(node: str, folder: str, mark: str) -> Any:
     return node, task.remote(folder, node, mark)
 
 
-def _answer(name: str, sent: tuple[str, Any]) -> tuple[str, str, str]:
+def _answer(name: str, sent: tuple[str, Any]) -> tuple[str, str, str] | None:
+    """What a node says; None where it is lost meanwhile, as a study's nodes may be."""
     import ray
-    from ray.exceptions import RayError
+    from ray.exceptions import RayError, RayTaskError
 
     node, future = sent
     try:
         return (node, *ray.get(future, timeout=VISIT_SECONDS))
     except RayError as error:
+        if not isinstance(error, RayTaskError) and _is_lost(node):
+            return None
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise UnusableError(
             "every node of the cluster must be able to run this package",
             f"node {name}: {type(error).__name__}: {lines[-1] if lines else 'no answer'}",
             f"pip install raytune_nn=={__version__} there, or start the command in a folder that all nodes share",
         ) from error
+
+
+def _is_lost(node: str) -> bool:
+    """Whether the cluster finds so; its head needs some seconds to be sure."""
+    end = time.monotonic() + LOST_SECONDS
+    while time.monotonic() < end:
+        if not any(each["NodeID"] == node for each in _alive()):
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def _alive() -> list[dict[str, Any]]:
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def _check_answer(name: str, answer: tuple[str, str, str], folder: str, mark: str) -> None:

@@ -31,8 +31,9 @@ from raytune_nn.store.journal import read_journal
 REPOSITORY = Path(__file__).resolve().parents[2]
 PEERS = REPOSITORY / "scripts" / "bench" / "peers"
 TRIALS, EPOCHS, SEED = 12, 9, 3
-PAUSES = (2.0, 7.0)  # seconds between two faults
-KILL_EVERY = 22.0  # seconds after which a driver is killed, whatever was drawn: 20 times in ten minutes and more
+PAUSES = (1.0, 5.0)  # seconds between two faults
+EARLY = 0.2  # share of the drivers that are hit before their first report, mostly while they start
+LONGEST = 8.0  # seconds after its first report in which a driver may be hit by other faults than its own end
 DAMAGES_STATES = False  # whether the newest state of a trial is cut in half where a driver was killed
 DRIVER, TERM, SLOT, STOP, NODE = (
     "driver: kill -9",
@@ -63,7 +64,8 @@ class Soak:
         }
         self.committed, self.findings = Counter[str](), Findings()
         self._log = work / "driver.log"
-        self._killed = time.monotonic()
+        self._reported: float | None = None  # when the driver that runs got so far
+        self._due: float | None = None  # when the next fault comes
 
     def run(self, seconds: float) -> None:
         """Studies until the time is over, and the last one to its end."""
@@ -89,22 +91,33 @@ class Soak:
         environment = {**os.environ, **self._nodes.environment, "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{PEERS}"}
         with self._log.open("w") as log:
             self._driver = subprocess.Popen(self._command, cwd=self._work, env=environment, stdout=log, stderr=log)
+        self._segments, self._reported = len(self._journal()), None
+        early = self._draw.random() < EARLY
+        self._due = time.monotonic() + self._draw.uniform(0.5, 15) if early else None
+
+    def _journal(self) -> list[Path]:
+        return sorted(self._study.glob("journal/[0-9]*.jsonl"))
+
+    def _has_reported(self) -> bool:
+        """Whether the driver that runs has got so far; each writes a segment of its own."""
+        return any(b'"reported"' in segment.read_bytes() for segment in self._journal()[self._segments :])
 
     def _attend(self, until: float) -> None:
         """Commits faults until the study is complete, or the time is over."""
-        due = time.monotonic() + self._draw.uniform(*PAUSES)
         while (code := self._driver.poll()) is None:
-            if due < time.monotonic() < until:
+            time.sleep(0.1)
+            if self._reported is None and self._has_reported():
+                self._reported = time.monotonic()
+                self._due = self._due or self._reported + self._draw.uniform(*PAUSES)
+            if self._due is not None and self._due < time.monotonic() < until:
+                self._due = time.monotonic() + self._draw.uniform(*PAUSES)
                 self._commit()
-                due = time.monotonic() + self._draw.uniform(*PAUSES)
-            time.sleep(0.05)
         if code != 0:
             self.findings.wrong.append(f"{self._study.name}: exit code {code}: {self._log.read_text()[-2000:]}")
-            self.findings.lost += 1
 
     def _commit(self) -> None:
         kind = self._draw.choices([*WEIGHTS], [*WEIGHTS.values()])[0]
-        if time.monotonic() - self._killed > KILL_EVERY:
+        if self._reported is not None and time.monotonic() - self._reported > LONGEST:
             kind = DRIVER
         if self._faults[kind]():
             self.committed[kind] += 1
@@ -113,14 +126,13 @@ class Soak:
         self._driver.kill()
         self._driver.wait()
         self._seen.update(lines(self._study))
-        self._killed = time.monotonic()
         self._tear()
         self._start()
         return True
 
     def _tear(self) -> None:
         """Sometimes what a power cut leaves as well."""
-        segments = sorted(self._study.glob("journal/[0-9]*.jsonl"))
+        segments = self._journal()
         if segments and segments[-1].read_bytes().endswith(b"\n") and self._draw.random() < 0.3:
             with segments[-1].open("ab") as file:
                 file.write(b'1234abcd {"type":"reported","trial":"0","ep')

@@ -64,7 +64,9 @@ def lines(study: Path) -> list[bytes]:
 
 
 def table(study: Path) -> list[dict[str, str]]:
-    """``trials.csv`` without the seconds, which are never the same."""
+    """``trials.csv`` without the seconds, which are never the same; empty where a study did not come so far."""
+    if not (study / "trials.csv").exists():
+        return []
     with (study / "trials.csv").open(newline="") as file:
         return [{name: cell for name, cell in row.items() if name != "seconds"} for row in csv.DictReader(file)]
 
