@@ -33,7 +33,7 @@ PEERS = REPOSITORY / "scripts" / "bench" / "peers"
 TRIALS, EPOCHS, SEED = 12, 9, 3
 PAUSES = (1.0, 5.0)  # seconds between two faults
 EARLY = 0.2  # share of the drivers that are hit before their first report, mostly while they start
-LONGEST = 8.0  # seconds after its first report in which a driver may be hit by other faults than its own end
+LONGEST = 6.0  # seconds after its first report in which a driver may be hit by other faults than its own end
 DAMAGES_STATES = False  # whether the newest state of a trial is cut in half where a driver was killed
 DRIVER, TERM, SLOT, STOP, NODE = (
     "driver: kill -9",
@@ -43,7 +43,7 @@ DRIVER, TERM, SLOT, STOP, NODE = (
     "node: killed and replaced",
 )
 TAIL, STATE = "journal: half a line at its end", "newest state: cut in half"
-WEIGHTS = {DRIVER: 6, TERM: 2, SLOT: 5, STOP: 2, NODE: 3}
+WEIGHTS = {DRIVER: 7, TERM: 2, SLOT: 5, STOP: 2, NODE: 3}
 
 
 class Soak:
@@ -63,6 +63,7 @@ class Soak:
             NODE: self._lose_node,
         }
         self.committed, self.findings = Counter[str](), Findings()
+        self._drivers = list[subprocess.Popen[bytes]]()  # all that were started
         self._log = work / "driver.log"
         self._reported: float | None = None  # when the driver that runs got so far
         self._due: float | None = None  # when the next fault comes
@@ -80,6 +81,12 @@ class Soak:
             self.findings.add(self._study, TRIALS, self._seen, undisturbed if search == "random" else None)
             print(f"{self._study.name} ({search}): {dict(self.committed)}", file=sys.stderr, flush=True)
 
+    def end(self) -> None:
+        """Ends the driver that runs, if there is one."""
+        for driver in self._drivers:
+            driver.kill()  # nothing, where it has ended
+            driver.wait()
+
     def _begin(self, number: int, search: str) -> None:
         name = f"soak-{number}"
         self._study, self._seen = self._work / name, set[bytes]()
@@ -91,6 +98,7 @@ class Soak:
         environment = {**os.environ, **self._nodes.environment, "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{PEERS}"}
         with self._log.open("w") as log:
             self._driver = subprocess.Popen(self._command, cwd=self._work, env=environment, stdout=log, stderr=log)
+        self._drivers.append(self._driver)
         self._segments, self._reported = len(self._journal()), None
         early = self._draw.random() < EARLY
         self._due = time.monotonic() + self._draw.uniform(0.5, 15) if early else None
@@ -236,7 +244,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ray_nodes(Path(folder), *[1] * options.nodes) as nodes,
     ):
         soak = Soak(nodes, Path(work), options.seed)
-        soak.run(60 * options.minutes)
+        try:
+            soak.run(60 * options.minutes)
+        finally:
+            soak.end()
         print(report(soak, options.minutes, options.nodes))
     return int(bool(soak.findings.wrong))
 
