@@ -162,7 +162,7 @@ class Soak:
         return True
 
     def _signal_slot(self, number: signal.Signals) -> bool:
-        slots = [pid for node in self._nodes.nodes for pid in node.processes() if _is_slot(pid)]
+        slots = [pid for node in self._nodes.nodes for pid in node.workers()]
         if not slots:
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -197,15 +197,6 @@ def command(search: str, name: str, work: Path, *more: str) -> list[str]:
             *more,
         ),
     ]
-
-
-def _is_slot(pid: int) -> bool:
-    """A worker of Ray's that has work."""
-    try:
-        title = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return title.startswith(b"ray::") and not title.startswith(b"ray::IDLE")
 
 
 def report(soak: Soak, minutes: float, nodes: int) -> str:

@@ -51,6 +51,13 @@ class RayNode:
         """Of the node, its workers among them."""
         return _descendants(self.process.pid)
 
+    def workers(self) -> list[int]:
+        """Those of its processes that do a job's work."""
+        titles = {pid: _title(pid) for pid in self.processes()}
+        return [
+            pid for pid, title in titles.items() if title.startswith(b"ray::") and not title.startswith(b"ray::IDLE")
+        ]
+
 
 class RayNodes:
     """A cluster whose first node is its head.
@@ -114,6 +121,12 @@ def ray_nodes(folder: Path, *cpus: int) -> Iterator[RayNodes]:
         yield nodes
     finally:
         nodes.end()
+
+
+def _title(pid: int) -> bytes:
+    with contextlib.suppress(OSError):  # it has ended
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _descendants(pid: int) -> list[int]:
