@@ -15,7 +15,8 @@ from raytune_nn.study import lost
 from raytune_nn.study.lost import Losses, any_loss_is_an_actors
 from raytune_nn.trial.gang import WORKER_DIED
 
-DEATH = "Failure # 1 (occurred at now)\nThe actor died unexpectedly before finishing this task.\n\tpid: 7\n\tip: 1.2.3.4\nends.\n"
+GUESSES = "The actor died unexpectedly before finishing this task."
+DEATH = f"Failure # 1 (occurred at now)\n{GUESSES}\n\tpid: 7\n\tip: 1.2.3.4\nends.\n"
 MEMORY = (
     "Failure # 1 (occurred at now)\nOutOfMemoryError: 1 worker(s) were killed due to the node running low on memory. "
     "Memory on the node (IP: 1.2.3.4, ID: a7) was 7.50GB used / 8.00GB limit (0.9375)\n"
@@ -59,8 +60,7 @@ def place(tmp_path: Path) -> Place:
 def test_how_a_process_died(status: int | None, told: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lost, "exit_status", {7: status}.__getitem__)
     text, of_itself = place.explain(DEATH)
-    guesses = "The actor died unexpectedly before finishing this task."
-    assert text.splitlines()[0] == (guesses if status is None else "pid: 7, ip: 1.2.3.4")
+    assert text.splitlines()[0] == (GUESSES if status is None else "pid: 7, ip: 1.2.3.4")
     assert text.splitlines()[-1] == told
     assert of_itself
 
