@@ -52,13 +52,13 @@ def test_every_way_to_fail_is_told_and_harms_no_other_trial(here: Path, ray_clus
 
 
 def test_first_trials_that_all_fail_alike_end_the_study(here: Path, ray_cluster: str) -> None:
-    does = dict.fromkeys([0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07], "misfit_first")
+    does = {number / 1000: "misfit_first" for number in range(1, 1000)}
     study = run(ray_cluster, here, "budget.max_epochs=2", "failures.stop_after=3", does=does)
     assert study.record.status == "failed"
     assert study.record.reason == "failures.stop_after=3: the first 3 all failed alike"
-    states = [trial.state for trial in study.record.trials.values()]
-    assert states[:3] == ["failed"] * 3
-    assert len(states) <= 5, "what else had begun by then"
+    began = [event["trial"] for event in study.of("started")]
+    assert {study.record.trials[id].state for id in began[:3]} == {"failed"}
+    assert len(began) < 100, "where a slot is late, others go on meanwhile"
     assert "mat1 and mat2 shapes cannot be multiplied" in failures(study.record).splitlines()[2]
 
 
@@ -69,7 +69,7 @@ def test_a_study_that_ended_early_goes_on_with_the_mended_module(tmp_path: Path)
         source = (Path(__file__).parent / "failing_module.py").read_text()
         module.write_text(source)
         write_options(place.work)
-        command = (
+        command: tuple[str, ...] = (
             *COMMAND,
             "--config-dir",
             "conf",
