@@ -16,7 +16,7 @@ from raytune_nn.store.record import StudyRecord
 FILES = {
     "model/failing.yaml": "{_target_: failing_module.Failing, value: 0.0, does: train, notes: notes}",
     "data/rows.yaml": "{_target_: failing_module.Rows}",
-    "search_space/failing.yaml": "{model: {value: 'uniform(0, 1)', does: 'choice(train, divide)'}}",
+    "search_space/failing.yaml": "{model: {value: 'uniform(0, 1)', does: 'choice(train, freeze, sleep)'}}",
     "search_space/value.yaml": "{model: {value: 'uniform(0, 1)'}}",
 }
 COMMAND = ("+search=random", "model=failing", "data=rows", "optimizer=from_model", "search_space=failing")
