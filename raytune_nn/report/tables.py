@@ -1,11 +1,10 @@
-"""The texts at the end of a study: winner, table of trials, failures by cause, and what to type next."""
+"""The texts at the end of a study: winner, table of trials, and what to type next."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-from collections import defaultdict
 
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
@@ -106,19 +105,6 @@ def rank(record: StudyRecord) -> list[TrialRecord]:
         )
 
     return sorted(record.trials.values(), key=key)
-
-
-def failures(record: StudyRecord) -> str:
-    """What went wrong, grouped by cause, with the whole traceback of the first trial of each."""
-    causes: dict[str, list[TrialRecord]] = defaultdict(list)
-    for trial in record.trials.values():
-        if trial.state == "failed":
-            causes[trial.reason].append(trial)
-    lines = ["\nwhat went wrong"]
-    for cause, trials in sorted(causes.items(), key=lambda item: -len(item[1])):
-        lines.append(f"  {counted(len(trials), 'time')}: {cause}  ({_listed([trial.id for trial in trials])})")
-        lines += [f"    {line}" for line in trials[0].error.strip().splitlines()[-12:]]
-    return "\n".join(lines)
 
 
 def _listed(trials: list[str]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.best import BestTrials
+from raytune_nn.store.causes import Causes, Diagnosis
 from raytune_nn.store.journal import Event
 from raytune_nn.store.trial import Saved, TrialRecord
 
@@ -36,6 +37,7 @@ class StudyRecord:
         self._session_started = 0.0
         self._earlier_wall = 0.0
         self.kept = BestTrials(objective, keep_best)
+        self.causes = Causes()  # of failures
 
     @classmethod
     def fold(cls, objective: Objective, events: Iterable[Event], keep_best: int = 1) -> StudyRecord:
@@ -160,14 +162,18 @@ class StudyRecord:
     def _retried(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         alone = event.get("alone", False)
-        trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone)
-        trial.reason, trial.error = event.get("reason", ""), event["error"]
+        trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone and event.get("counts", True))
+        trial.reason = event.get("reason", "")
+        if not alone:
+            self.causes.retried(trial.id, Diagnosis.of(event), event["error"])
         self._move(trial, "waiting")
 
     def _ended(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
-        trial.reason, trial.error = event.get("reason", ""), event.get("error", "")
+        trial.reason = event.get("reason", "")
         self._move(trial, event["state"])
+        if trial.state == "failed":
+            self.causes.failed(trial.id, Diagnosis.of(event), event.get("error", ""))
         if trial.state == "diverged":
             trial.value, trial.value_epoch, trial.metrics = None, None, {}
         values = self.values(trial) if self.may_win(trial) else None

@@ -42,8 +42,7 @@ class TrialRecord:
     saved: Saved | None = None
     retries: int = 0
     alone: bool = False  # it ran out of memory on a GPU that it shared, and has one to itself since then
-    reason: str = ""  # why it paused, waits for a GPU, was stopped or failed; of a failure the traceback's last line
-    error: str = ""  # traceback of a failure
+    reason: str = ""  # why it paused, was stopped, failed or is tried again; the record's causes have a traceback
     _earlier_seconds: float = 0.0  # of attempts before this one
     _params_then: dict[str, Any] = field(default_factory=dict)  # at the report that is its value
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from raytune_nn import __version__
 from raytune_nn.config.objective import Objective
+from raytune_nn.store.causes import brief
 from raytune_nn.store.checkpoints import STATES
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord
@@ -53,6 +54,7 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         "seconds": {"wall": round(record.wall_seconds, 3), "busy": round(record.busy_seconds, 3)},
         "best": None if best is None else _best(best, record),
         **_front(record),
+        **_failures(record),
         "versions": record.study.get("versions", {}),
         "command": record.study.get("command", ""),
     }
@@ -69,6 +71,19 @@ def _best(best: TrialRecord, record: StudyRecord) -> dict[str, Any]:
     folds = {} if record.objective.folds is None else {"std": record.std(best), "folds": best.folds}
     params = best.value_params
     return {"trial": best.id, "value": best.value, **values, "epoch": best.value_epoch, **folds, "params": params}
+
+
+def _failures(record: StudyRecord) -> dict[str, Any]:
+    """By cause, the most frequent first: trials that failed, and attempts after which a trial was tried again."""
+    failed = [
+        {"cause": str(cause.diagnosis), "count": cause.count, "trials": cause.trials, "traceback": brief(cause.error)}
+        for cause in record.causes.of_failures
+    ]
+    retried = [
+        {"cause": str(cause.diagnosis), "count": cause.retries, "trials": cause.retried}
+        for cause in record.causes.of_retries
+    ]
+    return {"failures": failed, "retried": retried}
 
 
 def _front(record: StudyRecord) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
 from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
@@ -32,6 +33,7 @@ def run_trial(
     stopped: Callable[[], bool] = lambda: False,
     outbox: Outbox | None = None,
     ranks: Ranks = ALONE,
+    pulse: Pulse | None = None,
 ) -> None:
     """Trains one trial to its end, or until told to stop.
 
@@ -43,6 +45,7 @@ def run_trial(
         stopped: Whether to stop now; asked between the reports of a trial with folds, which are far apart.
         outbox: Takes the files that reports speak of; None: each is in its place before its report is sent.
         ranks: The trial's workers, of which this one trains here.
+        pulse: Counts batches; None: nobody asks.
 
     Raises:
         Exception: Whatever the user's code raises.
@@ -66,12 +69,13 @@ def run_trial(
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, front)
+        reporter = Reporter(send, objective, pulse=pulse)
+        return _train(config, isolation, objective, reporter, logger, draft, front)
 
     failed = True
     try:
         if study.objective.folds is None:
-            reporter = Reporter(tracker, study.objective, study, ranks)
+            reporter = Reporter(tracker, study.objective, study, ranks, pulse)
             saves = study.saves_states or task.epoch > 0
             state = TrainingState(checkpoints, task, logger, reporter, outbox, ranks) if saves else None
             kept, values = checkpoints / task.id, task.values

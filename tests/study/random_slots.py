@@ -23,7 +23,7 @@ from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
-from raytune_nn.store.trial import ENDED
+from raytune_nn.store.trial import ENDED, TrialRecord
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.session import open_study
 from raytune_nn.trial.task import TrialTask
@@ -322,3 +322,19 @@ def check_winner(folder: StudyFolder, record: StudyRecord, keep_best: int = 1) -
     for trial in record.kept.trials:
         assert (folder.checkpoints / trial.id / "model.ckpt").read_text() == f"{trial.id} {trial.value_epoch}"
     assert (folder.best / "model.ckpt").read_text() == f"{record.best.id} {record.best.value_epoch}"
+
+
+def outcome(trial: TrialRecord) -> tuple[object, ...]:
+    """What a trial came to; the metrics as text, since NaN is not equal to itself."""
+    return (
+        trial.id,
+        trial.params,
+        trial.state,
+        trial.value,
+        str(trial.metrics),
+        trial.value_epoch,
+        trial.epochs,
+        trial.reason,
+        trial.retries,
+        trial.alone,
+    )

@@ -9,14 +9,13 @@ from typing import Any
 from hand_study import Heard, conduct, make_plan, report, start
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_slots import SCHEDULERS, STUDIES, Call, Slots, a_folder, check_journal, check_winner, run
+from random_slots import SCHEDULERS, STUDIES, Call, Slots, a_folder, check_journal, check_winner, outcome, run
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.search.asha import ASHA
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
-from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.session import open_study
 from raytune_nn.trial.task import TrialTask
 
@@ -78,22 +77,6 @@ def _of_running(calls: list[Call]) -> list[Call]:
         elif call is not calls[-1]:
             lives[call.trial].append(call)
     return [call for life in lives.values() for call in life]
-
-
-def outcome(trial: TrialRecord) -> tuple[object, ...]:
-    """What a trial came to; the metrics as text, since NaN is not equal to itself."""
-    return (
-        trial.id,
-        trial.params,
-        trial.state,
-        trial.value,
-        str(trial.metrics),
-        trial.value_epoch,
-        trial.epochs,
-        trial.reason,
-        trial.retries,
-        trial.alone,
-    )
 
 
 @settings(max_examples=60, deadline=None)

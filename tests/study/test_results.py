@@ -61,7 +61,9 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
     study.trial(0.5, 0.75, 0.7, params={"lr": 0.1, "act": "relu"})
     study.trial(0.4, end="stopped")
     study.trial(0.4, 0.3, end="diverged")
-    study.trial(end="failed")
+    study.trial(end=None)
+    study.apply("retried", trial="3", reason="E: 0", place="a.py:1", error="Traceback\nE: 0")
+    study.apply("ended", trial="3", state="failed", reason="E: 1", place="a.py:1", error="Traceback\nE: 1")
     study.apply("closed", status="complete", reason="budget.max_hours=1 is spent")
     assert summary(study.record) == {
         "name": "s",
@@ -80,6 +82,8 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
         },
         "seconds": {"wall": study.now - 101.0, "busy": 1.5},
         "best": {"trial": "0", "value": 0.75, "epoch": 2, "params": {"lr": 0.1, "act": "relu"}},
+        "failures": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"], "traceback": "Traceback\nE: 0"}],
+        "retried": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"]}],
         "versions": {"ray": "2"},
         "command": "python -m raytune_nn",
     }
