@@ -87,6 +87,7 @@ class Conductor:
 
     def started(self, trial: str, **where: Any) -> None:
         """A slot begins with the piece of work on this trial."""
+        self._failures.began(self.record.trials[trial])
         epoch = self._dispatcher.begins_at(trial)
         self._write("started", trial=trial, **({"epoch": epoch} if epoch else {}), **where)
 

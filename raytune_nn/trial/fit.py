@@ -55,22 +55,19 @@ def run_trial(
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
-    folder = Path(study.folder)
-    run = folder / "tb" / task.id
+    run, checkpoints = Path(study.folder) / "tb" / task.id, Path(study.folder) / "checkpoints"
     metrics = [goal.metric for goal in study.objective.goals]
     if ranks.rank:
         logger: TrialLogger = SilentLogger(run, task.id)
     else:
         logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
-    checkpoints = folder / "checkpoints"
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        reporter = Reporter(send, objective, pulse=pulse)
-        return _train(config, isolation, objective, reporter, logger, draft, front)
+        return _train(config, isolation, objective, Reporter(send, objective, pulse=pulse), logger, draft, front)
 
     failed = True
     try:

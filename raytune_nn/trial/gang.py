@@ -30,6 +30,7 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 if TYPE_CHECKING:
     from raytune_nn.trial.group import Place
 
+WORKER_DIED = 70  # exit code of a slot of which another worker died
 END_SECONDS = 30.0  # after the first worker is through, or has failed, in which the others must come to their end
 
 
@@ -175,7 +176,7 @@ class Gang:
     def _die(self) -> None:
         """Ends the gang at once: Ray ends the workers of a process that is gone as well, but later."""
         self.end()
-        os._exit(1)
+        os._exit(WORKER_DIED)
 
 
 class _Effort(threading.Thread):

@@ -281,11 +281,11 @@ def test_a_trial_that_needs_a_gpu_to_itself_is_told_of(terminal: int, clock: Clo
         hear(told, view, end=None)
         view.heard(told.tell("retried", trial="0", error="E", reason="out of memory", alone=True), told.record)
         hear(told, view, end=None)
-        view.heard(told.tell("retried", trial="1", error="E"), told.record)
+        view.heard(told.tell("retried", trial="1", error="E", reason="E"), told.record)
 
     text = watch(script, terminal=terminal)
     assert text.count("trial 0: out of memory") == 1
-    assert "trial 1" not in text
+    assert text.count("trial 1") == text.count("trial 1 is tried again: E") == 1, "for another reason"
     assert "out of memory" not in watch(script, terminal=terminal, verbose=0)
 
 
@@ -312,3 +312,26 @@ def test_an_error_inside_leaves_the_terminal_in_order() -> None:
     with pytest.raises(ZeroDivisionError), LiveView(make_settings(), 4, target):
         raise ZeroDivisionError
     assert shown(target).count("\x1b[?25l") == shown(target).count("\x1b[?25h") == 1, "the cursor is back"
+
+
+def test_a_failure_is_told_at_once_and_each_cause_only_once(clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        for number in range(3):
+            hear(told, view, 0.5, end=None)
+            again = told.tell(
+                "retried", trial=str(number), error="E", reason=f"ValueError: {number}", place="a.py:3, f"
+            )
+            view.heard(again, told.record)
+        for number in range(30):
+            hear(told, view, end="failed", error=f"Error{chr(ord('a') + number)}")
+
+    target = console_of()
+    with LiveView(make_settings(), 4, target) as view:
+        script(Told(), view)
+    lines = [line for line in shown(target).splitlines() if line.startswith("trial ")]
+    assert lines[:3] == [
+        "trial 0 is tried again: ValueError: 0 (a.py:3, f)",
+        "trial 3 failed: Errora",
+        "trial 4 failed: Errorb",
+    ]
+    assert len(lines) == live.TOLD_CAUSES
