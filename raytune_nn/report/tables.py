@@ -8,6 +8,7 @@ import shlex
 from collections import defaultdict
 
 from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 
@@ -27,10 +28,33 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     alone = [trial.id for trial in record.trials.values() if trial.alone]
     if alone:
         lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
-    if folder.best.is_dir():
+    lines += _damaged(record)
+    if folder.best.is_dir() and not best.model_damage:
         which = f" of trial {best.id}, the best by {record.objective.metric}," if record.objective.further else ""
         lines.append(f"model{which} in {_short(folder.best)}")
     return "\n".join(lines)
+
+
+def damage_line(event: Event) -> str:
+    """A file of checkpoints that could not be used, and what becomes of its trial."""
+    where = f"{event['file']}: {event['why']}"
+    if event["type"] == "damaged":
+        return f"the model of trial {event['trial']} is damaged, {where}"
+    then = f"goes on from epoch {event['epoch']}" if event["epoch"] else "begins anew"
+    return f"trial {event['trial']} cannot go on from {where}; it {then}"
+
+
+def _damaged(record: StudyRecord) -> list[str]:
+    """What the last lines say of damaged files: how often trials fell back, and that the winner's model is lost."""
+    states = [event["trial"] for event in record.damages if event["type"] == "fell_back"]
+    lines = []
+    if states:
+        trials = _listed(list(dict.fromkeys(states)))
+        lines.append(f"{counted(len(states), 'training state')} could not be used, and earlier ones were: {trials}")
+    if record.best is not None and record.best.model_damage:
+        why = f"checkpoints/{record.best.checkpoint}/model.ckpt: {record.best.model_damage}"
+        lines.append(f"no model in best/, since it is damaged ({why}); its configuration is there, to train it again")
+    return lines
 
 
 def _best_lines(best: TrialRecord, record: StudyRecord) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from raytune_nn import __version__
 from raytune_nn.config.objective import Objective
-from raytune_nn.store.checkpoints import STATES
+from raytune_nn.store.checkpoints import MODEL, STATES
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
@@ -53,6 +53,7 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         "seconds": {"wall": round(record.wall_seconds, 3), "busy": round(record.busy_seconds, 3)},
         "best": None if best is None else _best(best, record),
         **_front(record),
+        **_damaged(record),
         "versions": record.study.get("versions", {}),
         "command": record.study.get("command", ""),
     }
@@ -80,6 +81,13 @@ def _front(record: StudyRecord) -> dict[str, Any]:
         for trial in record.front
     ]
     return {"pareto_front": front}
+
+
+def _damaged(record: StudyRecord) -> dict[str, Any]:
+    """Files of checkpoints that could not be used, where there were any, and why."""
+    if not record.damages:
+        return {}
+    return {"damaged": [{key: event[key] for key in ("file", "why")} for event in record.damages]}
 
 
 def trials_table(record: StudyRecord) -> str:
@@ -143,7 +151,7 @@ def _shown_state(trial: TrialRecord, record: StudyRecord) -> str:
 
 
 def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
-    """Puts the best trial's model and configuration under names that do not change."""
+    """Puts the best trial's model and configuration under names that do not change; of a damaged model the latter."""
     best = record.best
     if best is None or best.checkpoint is None:
         return
@@ -152,6 +160,7 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
         return
     with usable(folder.best):
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*STATES))
+        left = (*STATES, MODEL) if best.model_damage else STATES
+        shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*left))
         shutil.rmtree(folder.best, ignore_errors=True)
         draft.rename(folder.best)

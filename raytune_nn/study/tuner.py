@@ -162,6 +162,9 @@ class _Verdicts(_OfDriver, TrialScheduler):
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if result["ended"] and "unusable" in result:
+            self._conductor.fall_back(id, result["unusable"], result["error"])
+            return TrialScheduler.STOP
         if result["ended"]:
             self._conductor.ended(id, result["error"], self._shares_gpu and "out_of_memory" in result)
             return TrialScheduler.STOP

@@ -61,6 +61,7 @@ class TrialActor(tune.Trainable):
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
 
         With ``out_of_memory``, the error was that a GPU's memory was too small.
+        With ``unusable``, it says why the trial cannot go on from the state that its task names.
         With ``refused``, the arguments of an error, no configuration of this study can be trained.
         """
         if self._refusal is not None:
@@ -152,8 +153,9 @@ class _Training(threading.Thread):
             except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
         outcome = self._outcome or Outcome()
-        short = {"out_of_memory": True} if outcome.out_of_memory else {}
-        return {"reports": reports, "ended": True, "error": outcome.error, **short}
+        more: dict[str, Any] = {"out_of_memory": True} if outcome.out_of_memory else {}
+        more |= {"unusable": outcome.unusable} if outcome.unusable else {}
+        return {"reports": reports, "ended": True, "error": outcome.error, **more}
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""
