@@ -7,6 +7,7 @@ import re
 import shlex
 from collections import defaultdict
 
+from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
@@ -28,8 +29,12 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     alone = [trial.id for trial in record.trials.values() if trial.alone]
     if alone:
         lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
-    lines += _damaged(record)
-    if folder.best.is_dir() and not best.model_damage:
+    lost = best.model_damage and not (folder.best / MODEL).is_file()
+    lines += _fallen(record)
+    if lost:
+        why = f"checkpoints/{best.checkpoint}/{MODEL}: {best.model_damage}"
+        lines.append(f"no model in best/, since it is damaged ({why}); its configuration is there, to train it again")
+    elif folder.best.is_dir():
         which = f" of trial {best.id}, the best by {record.objective.metric}," if record.objective.further else ""
         lines.append(f"model{which} in {_short(folder.best)}")
     return "\n".join(lines)
@@ -44,17 +49,13 @@ def damage_line(event: Event) -> str:
     return f"trial {event['trial']} cannot go on from {where}; it {then}"
 
 
-def _damaged(record: StudyRecord) -> list[str]:
-    """What the last lines say of damaged files: how often trials fell back, and that the winner's model is lost."""
-    states = [event["trial"] for event in record.damages if event["type"] == "fell_back"]
-    lines = []
-    if states:
-        trials = _listed(list(dict.fromkeys(states)))
-        lines.append(f"{counted(len(states), 'training state')} could not be used, and earlier ones were: {trials}")
-    if record.best is not None and record.best.model_damage:
-        why = f"checkpoints/{record.best.checkpoint}/model.ckpt: {record.best.model_damage}"
-        lines.append(f"no model in best/, since it is damaged ({why}); its configuration is there, to train it again")
-    return lines
+def _fallen(record: StudyRecord) -> list[str]:
+    """How often trials went on from an earlier state than their last."""
+    trials = [event["trial"] for event in record.damages if event["type"] == "fell_back"]
+    if not trials:
+        return []
+    states = counted(len(trials), "training state")
+    return [f"{states} could not be used, so epochs were trained again: {_listed(list(dict.fromkeys(trials)))}"]
 
 
 def _best_lines(best: TrialRecord, record: StudyRecord) -> list[str]:

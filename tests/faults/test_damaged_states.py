@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from processes import TIMEOUT, Finished, Place, events, new_place, rows, summary, wait_until, write_scripted
+
+from raytune_nn.store.seal import write_sealed
 
 EPOCHS = 40
 STUDY = ("+search=random", f"budget.max_epochs={EPOCHS}", "search_space=scripted")
@@ -40,7 +43,8 @@ def empty(path: Path) -> None:
 
 def swap(path: Path) -> None:
     """Whole, and no state of a training."""
-    torch.save({"other": 1}, path)
+    with path.open("w+b") as file:
+        write_sealed(partial(torch.save, {"other": 1}), file)
 
 
 @pytest.fixture
@@ -111,7 +115,7 @@ def test_each_trial_goes_on_from_the_state_before_and_from_its_beginning_where_b
     assert starts[4] == [known[4][-1], known[4][-2], 0]
     assert said(ran, "trial 4 cannot go on from ", "it begins anew")
     assert (fell[5], starts[5]) == ([], [known[5][-1]])
-    assert said(ran, "6 training states could not be used, and earlier ones were: trials ")
+    assert said(ran, "6 training states could not be used, so epochs were trained again: trials ")
     assert {entry["file"] for entry in summary(place.study())["damaged"]} == {
         event["file"] for events in fell.values() for event in events
     }
@@ -152,6 +156,9 @@ def test_a_winner_whose_model_is_damaged_is_said_and_not_handed_out(place: Place
     swap(last(place, 1))
     ran = place.run(*study)
     assert ran.code == 0, ran.err
+    (fell,) = of(place, "fell_back")
+    assert (fell["trial"], fell["why"].partition(": ")[0]) == ("1", "it cannot be loaded")
+    assert "Traceback" in fell["error"]
     (event,) = of(place, "damaged")
     assert (event["trial"], event["file"]) == ("0", "checkpoints/0/model.ckpt")
     assert said(ran, "the model of trial 0 is damaged, checkpoints/0/model.ckpt: its checksum was ")

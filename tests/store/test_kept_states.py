@@ -12,6 +12,7 @@ from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.checkpoints import Retention, States, check_checkpoints, rung_path, state_path
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.seal import write_sealed
 
 
 class Saving(Disk):
@@ -189,6 +190,26 @@ def test_a_state_that_was_taken_over_is_no_rung_of_the_one_that_took_it(disk: Sa
     assert state_path(disk.folder, "1", 2).read_text() == "0 1"
     retention.study_ended()
     assert [disk.files(trial) for trial in ("0", "1")] == [["rung-3.ckpt"]] * 2
+
+
+def test_a_model_is_looked_at(disk: Saving) -> None:
+    disk.train("0", 0.5)
+    states, trial = States(disk.folder), disk.record.trials["0"]
+    path = disk.folder / "0" / "model.ckpt"
+    with path.open("w+b") as file:
+        write_sealed(lambda file: file.write(b"weights\0\0"), file)
+    assert states.damaged_model(trial) == states.damaged_model(None) == {}
+    path.write_bytes(b"\1" + path.read_bytes()[1:])
+    found = states.damaged_model(trial)
+    assert (found["trial"], found["file"]) == ("0", "checkpoints/0/model.ckpt")
+    assert found["why"].startswith("its checksum was ")
+    path.unlink()
+    assert states.damaged_model(trial)["why"] == "it is not there"
+    path.parent.rmdir()
+    assert states.damaged_model(trial) == {}, "somebody made room"
+    path.parent.mkdir()
+    disk.apply("damaged", trial="0", file="f", why="it is not there")
+    assert states.damaged_model(trial) == {}, "it was said"
 
 
 def test_a_model_that_is_not_among_the_best_goes_and_its_rungs_stay(disk: Saving) -> None:

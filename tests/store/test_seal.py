@@ -29,7 +29,7 @@ def sealed(state: Any = STATE) -> bytes:
 WHOLE = sealed()
 
 
-def judged(path: Path, content: bytes) -> str:
+def judged(path: Path, content: bytes | bytearray) -> str:
     path.write_bytes(content)
     return damage(path)
 
