@@ -41,14 +41,18 @@ class Outcome:
     error: str = ""
     out_of_memory: bool = False  # of a GPU
     node_lost: bool = False  # and a worker with it
+    unusable: str = ""  # why the state that it was to go on from cannot be used
 
 
 def attempt(train: Callable[[], None]) -> Outcome:
     """Trains; whatever the user's code raises is in the outcome, and nothing refers to the training any more."""
     from raytune_nn.trial.gpu import is_out_of_memory
+    from raytune_nn.trial.saved_state import UnusableState
 
     try:
         train()
+    except UnusableState as error:
+        return Outcome(traceback.format_exc(), unusable=str(error))
     except BaseException as error:
         return Outcome("".join(traceback.format_exception(_users(error))), is_out_of_memory(error))
     return Outcome()
