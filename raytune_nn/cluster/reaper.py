@@ -83,8 +83,9 @@ def _kill(folder: str) -> bool:
 
 
 def _belongs(pid: str, folder: str) -> bool:
-    """Whether a process has the mark, or may have it: one that is just being started shows no environment yet."""
-    return _has_mark(pid, folder) or (not _read(pid, "environ") and not _read(pid, "cmdline") and _is_starting(pid))
+    """Whether a process has the mark, or may have it: one that is just being started shows nothing of itself yet."""
+    starting = not _read(pid, "cmdline") and _is_starting(pid)  # asked first: it may show all the moment after
+    return _has_mark(pid, folder) or starting
 
 
 def _has_mark(pid: str, folder: str) -> bool:

@@ -156,11 +156,15 @@ def test_a_process_that_shows_nothing_of_itself_yet_is_looked_at_again(
             if pid != str(process.pid) or name == "stat":
                 return read(pid, name)
             looks.append(name)
-            return b"" if len(looks) <= 6 else read(pid, name)
+            return b"" if len(looks) <= 4 else read(pid, name)
 
         monkeypatch.setattr(reaper, "_read", look)
-        reaper.reap(str(folder))
-        assert process.wait(5) == -signal.SIGKILL
+        try:
+            reaper.reap(str(folder))
+            assert process.wait(5) == -signal.SIGKILL
+        finally:
+            process.kill()
+    assert looks[:6] == ["cmdline", "environ", "environ", "cmdline", "environ", "environ"]
     assert not folder.exists()
 
 
