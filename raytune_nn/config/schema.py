@@ -95,7 +95,7 @@ class ClusterConfig:
 
     cpus: float | None = MISSING  # cores that the study may use
     gpus: float | None = MISSING
-    address: str | None = MISSING  # null: a private one on this machine
+    address: str | None = MISSING  # <host>:<port> or auto: one that runs already; null: a private one on this machine
     report_every: float = MISSING  # seconds: reports of a slot that need no answer go out together
 
 

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
+from raytune_nn.cluster.nodes import find_cluster
 from raytune_nn.cluster.resources import Capacity, plan_capacity
+from raytune_nn.cluster.shares import plan_share
 from raytune_nn.config.compose import Composed, compose_branch, resolved
 from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
 from raytune_nn.config.monitors import check_monitors
@@ -56,6 +58,7 @@ class Checked:
     exists: bool  # the study stands in its folder already, and may be resumed
     capacity: Capacity
     targets: TargetCheck  # stage B
+    address: str | None = None  # of the cluster that runs already; None: a private Ray
 
 
 def preflight(composed: Composed) -> Checked:
@@ -63,6 +66,7 @@ def preflight(composed: Composed) -> Checked:
 
     Raises:
         ConfigError: The first rule that is broken.
+        UnusableError: The cluster of ``cluster.address`` cannot be used.
     """
     settings = composed.settings
     objective = read_objective(settings.objective)
@@ -84,7 +88,7 @@ def preflight(composed: Composed) -> Checked:
     check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
     _check_loaders(composed.config, space)
     check_workers(settings, branches.get("trainer", {"": settings.trainer}))
-    capacity = plan_capacity(settings.cluster, settings.resources)
+    address, capacity = _capacity(settings)
     folder = _folder(composed)
     check_storage(settings.study.storage)
     exists = check_resume(folder, settings, composed.config)
@@ -107,7 +111,16 @@ def preflight(composed: Composed) -> Checked:
         [trees[0], *samples(composed.config, branches, space, settings.seed)],
         list(variants(composed.config, branches, space, largest=True)) if settings.mode is Mode.plan else [],
     )
-    return Checked(plan, folder, exists, capacity, check)
+    return Checked(plan, folder, exists, capacity, check, address)
+
+
+def _capacity(settings: Config) -> tuple[str | None, Capacity]:
+    """A cluster that runs already is asked what it has, and is found at this address."""
+    address = settings.cluster.address
+    if address is None or settings.search is None:
+        return None, plan_capacity(settings.cluster, settings.resources)
+    found = find_cluster(address)
+    return found.address, plan_share(found.nodes, settings.cluster, settings.resources)
 
 
 def _search(

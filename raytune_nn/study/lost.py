@@ -35,16 +35,16 @@ class Losses:
         self._vmstat = vmstat
         self._killed = self._kernel_kills()
 
-    def explain(self, trial: Trial, silence: str = "") -> tuple[str, bool]:
+    def explain(self, words: str, silence: str = "") -> tuple[str, bool]:
         """What Ray says of a lost process and at the end, in one line, what became of it.
 
         Args:
+            words: Those of ``last_words``.
             silence: Why the driver itself ended the process; empty where it did not.
 
         Returns:
             The text, and whether the process died without any word of why, as of what the user's modules do.
         """
-        words = _last_words(trial)
         if silence:
             return f"{_whose(words)}\n{silence}", False
         if "low on memory" in words:
@@ -87,7 +87,8 @@ def any_loss_is_an_actors() -> Iterator[None]:
         yield
 
 
-def _last_words(trial: Trial) -> str:
+def last_words(trial: Trial) -> str:
+    """Ray's own on the loss of a trial's process."""
     words = Path(trial.error_file).read_text() if trial.error_file else ""
     return words.partition("\n")[2].strip()  # the first line is Tune's count of failures
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -86,9 +87,10 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         StudyMismatchError: An option that the space chooses from is not what it was.
     """
     made = folder.create()
-    lease = Lease(folder.path)
+    lease = Lease(folder.path, plan.command, lambda text: print(f"raytune_nn: {text}", file=sys.stderr))
     refused = False
     try:
+        folder.clear_invalid(lease.name)
         events = list(read_journal(folder.journal))
         record = StudyRecord.fold(plan.objective, events, plan.settings.checkpoints.keep_best)
         check_branches(folder.name, record, plan.branches)
@@ -96,9 +98,9 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         if not record.study:  # before the journal's first line: a study that has begun has both
             write_yaml(folder.config, plan.config)
             write_yaml(folder.space, plan.space.to_mapping())
-        journal = Journal(folder.journal)
+        journal = Journal(folder.journal, lease.check)
         try:
-            listener(_write_opened(plan, folder, record, journal), record)
+            listener(_write_opened(plan, folder, record, journal, len(events)), record)
             keep_states = plan.settings.checkpoints.keep_states
             retention = Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states)
             keeper = _Keeper(folder, retention, listener)
@@ -139,9 +141,10 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
     )
 
 
-def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal) -> Event:
+def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal, events: int) -> Event:
     event = journal.append(
         "opened",
+        events=events,
         name=folder.name,
         command=plan.command,
         versions=versions(),
@@ -163,8 +166,10 @@ class _Keeper:
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["type"] == "ended":
             self._retention.trial_ended(record.trials[event["trial"]], record)
-        elif event.get("saved"):
+        elif event.get("saved") or event.get("source") is not None:
             self._retention.state_saved(record.trials[event["trial"]])
+        elif event["type"] == "fell_back":
+            self._retention.state_given_up(record.trials[event["trial"]])
         elif event["type"] == "closed" and event["status"] != "interrupted":
             self._retention.study_ended()
         if time.monotonic() - self._written > SUMMARY_SECONDS:

@@ -22,8 +22,10 @@ from ray.tune.search import Searcher
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.errors import ConfigError
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.lost import Losses, any_loss_is_an_actors
+from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
+from raytune_nn.study.preemption import Preemption
 from raytune_nn.study.watch import Watch
+from raytune_nn.trial.losses import lost_node
 from raytune_nn.trial.targets import TargetCheck, import_ends_process
 from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.trainable import TrialActor
@@ -38,6 +40,7 @@ def run_study(
     resources: ResourcesConfig,
     scratch: str,
     refresh: Refresh,
+    most: int | None = None,
 ) -> None:
     """Runs all trials of a study on the connected cluster.
 
@@ -48,6 +51,7 @@ def run_study(
         resources: What one trial holds.
         scratch: Folder for Tune's own files, which nobody reads.
         refresh: Called a few times a second.
+        most: Trials at once, where more would fit on the cluster.
 
     Raises:
         ConfigError: The check failed; no trial was trained.
@@ -62,6 +66,7 @@ def run_study(
             num_samples=-1,  # until the conductor says that it is finished
             search_alg=feed,
             scheduler=verdicts,
+            max_concurrent_trials=most,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: str(trial.trial_id),  # sampled values can be too long for a name
         ),
@@ -150,7 +155,7 @@ class _Verdicts(_OfDriver, TrialScheduler):
     def __init__(self, conductor: Conductor, feed: _Feed, watch: Watch, shares_gpu: bool) -> None:
         super().__init__(conductor)
         self._feed, self._watch, self._shares_gpu = feed, watch, shares_gpu
-        self._losses = Losses()
+        self._losses, self._preemption = Losses(), Preemption()
         self._any_began = False
         self.refusal: ConfigError | None = None  # why nothing can be trained
 
@@ -163,11 +168,19 @@ class _Verdicts(_OfDriver, TrialScheduler):
         if not self._conductor.is_current(trial.config["task"]):
             return TrialScheduler.STOP
         id = trial.config["task"].id
+        if result["reports"]:
+            self._preemption.reported(id)
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if result["ended"] and "unusable" in result:
+            self._conductor.fall_back(id, result["unusable"], result["error"])
+            return TrialScheduler.STOP
         if result["ended"]:
-            self._conductor.ended(id, result["error"], self._shares_gpu and "out_of_memory" in result)
+            lost = "node_lost" in result
+            counts = not (lost and self._preemption.is_free(id))
+            out_of_memory = self._shares_gpu and "out_of_memory" in result
+            self._conductor.ended(id, result["error"], out_of_memory, lost, counts)
             return TrialScheduler.STOP
         return TrialScheduler.CONTINUE
 
@@ -181,7 +194,12 @@ class _Verdicts(_OfDriver, TrialScheduler):
             return
         if self._feed.take_back(task):
             return
-        lost, of_itself = self._losses.explain(trial, silence)
+        words = last_words(trial)
+        if with_node := lost_node(words):
+            free = self._preemption.is_free(task.id)
+            self._conductor.ended(task.id, f"{words}\n{with_node}", lost=True, counts=not free)
+            return
+        lost, of_itself = self._losses.explain(words, silence)
         began = self._any_began or self._conductor.record.trials[task.id].state == "running"
         if of_itself and not began:
             self._refuse(import_ends_process(lost))

@@ -61,7 +61,9 @@ class TrialActor(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
 
-        With ``out_of_memory``, the error was that a GPU's memory was too small.
+        With ``out_of_memory``, the error was that a GPU's memory was too small; with ``node_lost``, that a worker's
+        node is gone.
+        With ``unusable``, it says why the trial cannot go on from the state that its task names.
         With ``refused``, the arguments of an error, no configuration of this study can be trained.
         """
         if self._refusal is not None:
@@ -73,6 +75,8 @@ class TrialActor(tune.Trainable):
         """Ends the old trial and begins the next; an error makes Tune give this process up."""
         if self._refusal is not None:
             return True
+        if self._training.node_lost:  # the placement group has a hole, which nobody knows when it is filled
+            raise RuntimeError("a node of this slot is lost")
         if not self._training.stop(STOP_SECONDS):
             raise TimeoutError(f"{self._training.name} was told to stop and goes on after {STOP_SECONDS:g} s")
         self._take(new_config)
@@ -81,7 +85,7 @@ class TrialActor(tune.Trainable):
 
     def cleanup(self) -> None:
         """Lets the trial reach its next report, so that its TensorBoard run is closed."""
-        if self._refusal is None:
+        if self._refusal is None and not self._training.node_lost:  # else it may wait for that node's workers
             self._training.stop(STOP_SECONDS)
         if self._gang is not None:
             self._gang.end()
@@ -155,8 +159,9 @@ class _Training(threading.Thread):
             except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
         outcome = self._outcome or Outcome()
-        short = {"out_of_memory": True} if outcome.out_of_memory else {}
-        return {"reports": reports, "ended": True, "error": outcome.error, **short}
+        names = ("out_of_memory", "node_lost", "unusable")
+        more = {name: value for name in names if (value := getattr(outcome, name))}
+        return {"reports": reports, "ended": True, "error": outcome.error, **more}
 
     def _next(self) -> tuple[dict[str, Any] | None, bool] | None:
         """The next report or beat; a beat as well where only batches went by, and nothing where none does."""
@@ -167,6 +172,11 @@ class _Training(threading.Thread):
             except queue.Empty:
                 if self._pulse.batches != batches:
                     return None, False
+
+    @property
+    def node_lost(self) -> bool:
+        """Whether it ended since a node of its workers was lost."""
+        return self._outcome is not None and self._outcome.node_lost
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""

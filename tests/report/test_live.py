@@ -67,6 +67,23 @@ def test_without_a_terminal_there_are_plain_lines(clock: Clock) -> None:
     assert lines == ["starting", "    4.0 s  1/4 trials  best val_acc = 0.5 (trial 0)"]
 
 
+def test_what_is_damaged_is_said(clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        view.heard(told.open(), told.record)
+        hear(told, view, 0.5, end=None)
+        for epoch in (3, 0):
+            fields = {"file": "checkpoints/0/resume-2.ckpt", "why": "it is empty", "epoch": epoch, "params": None}
+            view.heard(told.tell("fell_back", trial="0", **fields), told.record)
+        what = {"file": "checkpoints/0/model.ckpt", "why": "it is empty"}
+        view.heard(told.tell("damaged", trial="0", **what), told.record)
+
+    trial = "trial 0 cannot go on from checkpoints/0/resume-2.ckpt: it is empty; it "
+    model = "the model of trial 0 is damaged, checkpoints/0/model.ckpt: it is empty"
+    said = [f"{trial}goes on from epoch 3", f"{trial}begins anew", model]
+    assert watch(script).splitlines() == ["starting", *said]
+    assert watch(script, verbose=0) == ""
+
+
 def test_that_there_are_no_safety_copies_is_said_once(clock: Clock) -> None:
     def script(told: Told, view: LiveView) -> None:
         view.heard(told.open(), told.record)

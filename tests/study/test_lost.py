@@ -12,7 +12,7 @@ from ray.air.execution._internal import RayActorManager
 from ray.exceptions import ActorDiedError, ObjectLostError, OutOfMemoryError, RayActorError, RayTaskError
 
 from raytune_nn.study import lost
-from raytune_nn.study.lost import Losses, any_loss_is_an_actors
+from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
 from raytune_nn.trial.gang import WORKER_DIED
 
 GUESSES = "The actor died unexpectedly before finishing this task."
@@ -39,7 +39,7 @@ class Place:
     def explain(self, words: str, silence: str = "") -> tuple[str, bool]:
         self._file.write_text(words)
         trial: Any = SimpleNamespace(error_file=str(self._file))
-        return self.losses.explain(trial, silence)
+        return self.losses.explain(last_words(trial), silence)
 
 
 @pytest.fixture
