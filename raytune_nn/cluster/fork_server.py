@@ -116,10 +116,14 @@ def _fork(connection: socket.socket, listener: socket.socket) -> None:
     message, streams, _, _ = socket.recv_fds(connection, 65536, 3)
     while message and not message.endswith(b"\n"):
         message += connection.recv(65536)
-    if message and os.fork() == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        listener.close()
-        _run(connection, json.loads(message), streams)
+    if message:
+        worker = os.fork()
+        if worker == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            _run(connection, json.loads(message), streams)
+        with contextlib.suppress(OSError):  # of an earlier process of this number
+            os.remove(_status_path(os.path.dirname(listener.getsockname()), worker))
     for stream in streams:
         os.close(stream)
 

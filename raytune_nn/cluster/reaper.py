@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 VARIABLE = "RAYTUNE_NN_PRIVATE_RAY"  # in the environment of all that a driver starts: the folder of its Ray
 SECONDS = 10.0  # how long what was killed may take to be gone; one that waits for a dead disk takes longer
+_KERNEL_THREAD = 0x00200000  # PF_KTHREAD, of the flags in /proc/<pid>/stat
 
 
 @contextlib.contextmanager
@@ -27,7 +28,7 @@ def reaped(folder: str) -> Iterator[None]:
     """Marks what is started inside as belonging to this folder; afterwards all of it is gone, and the folder too.
 
     Args:
-        folder: Of this driver alone.
+        folder: Of this driver alone, and not there yet: so there is no moment at which it would be left.
     """
     reaper = subprocess.Popen(
         [sys.executable, "-I", "-S", __file__, folder],
@@ -55,39 +56,55 @@ def reaped(folder: str) -> Iterator[None]:
 def reap(folder: str) -> None:
     """Kills what belongs to a Ray, and removes its folder."""
     end = time.monotonic() + SECONDS
-    while (found := _processes(folder)) and time.monotonic() < end:
-        for process in found:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(process, signal.SIGKILL)
-            os.close(process)
-        time.sleep(0.01)  # a process that was being started meanwhile is found the next time
-    for process in found:
-        os.close(process)
+    while time.monotonic() < end:
+        if not _kill(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.lexists(folder):
+                return
+        time.sleep(0.01)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _processes(folder: str) -> list[int]:
-    """Handles of all processes with the mark; a handle stays that of its process when the pid is given to another."""
-    found = []
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
-        if not name.isdigit() or int(name) == os.getpid() or not _has_mark(name, folder):
+def _kill(folder: str) -> bool:
+    """Whether there was a process to kill, or one of which it cannot be seen yet: another look is needed then."""
+    any_found = False
+    for pid in os.listdir("/proc") if os.path.isdir("/proc") else ():
+        if not pid.isdigit() or int(pid) == os.getpid() or not _belongs(pid, folder):
             continue
+        any_found = True
         with contextlib.suppress(OSError):
-            process = os.pidfd_open(int(name))
-            if _has_mark(name, folder):  # still: from here on the handle is that of a process with the mark
-                found.append(process)
-            else:
+            process = os.pidfd_open(int(pid))  # stays that of its process when the pid is given to another
+            try:
+                if _has_mark(pid, folder):  # still
+                    signal.pidfd_send_signal(process, signal.SIGKILL)
+            finally:
                 os.close(process)
-    return found
+    return any_found
+
+
+def _belongs(pid: str, folder: str) -> bool:
+    """Whether a process has the mark, or may have it: one that is just being started shows nothing of itself yet."""
+    starting = not _read(pid, "cmdline") and _is_starting(pid)  # asked first: it may show all the moment after
+    return _has_mark(pid, folder) or starting
 
 
 def _has_mark(pid: str, folder: str) -> bool:
-    """A process that has ended, or is somebody else's, has none."""
+    return os.fsencode(f"\0{VARIABLE}={folder}\0") in b"\0" + _read(pid, "environ")
+
+
+def _is_starting(pid: str) -> bool:
+    """Whether what shows neither environment nor command will: not what has ended, and not a thread of the kernel."""
+    fields = _read(pid, "stat").rpartition(b")")[2].split()
+    return bool(fields) and fields[0] not in (b"Z", b"X") and not int(fields[6]) & _KERNEL_THREAD
+
+
+def _read(pid: str, name: str) -> bytes:
+    """Nothing where the process is gone, or somebody else's."""
     try:
-        with open(f"/proc/{pid}/environ", "rb") as file:
-            return os.fsencode(f"\0{VARIABLE}={folder}\0") in b"\0" + file.read()
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
     except OSError:
-        return False
+        return b""
 
 
 if __name__ == "__main__":

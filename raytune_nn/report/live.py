@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import counted, format_results, format_value, named_results
+from raytune_nn.report.tables import counted, damage_line, format_results, format_value, named_results
 from raytune_nn.store.causes import Diagnosis
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
@@ -83,6 +83,8 @@ class LiveView:
                 self._print(f"trial {trial.id}: {trial.reason}")
         if event["type"] == "retried" or event.get("state") == "failed":
             self._tell_failure(event)
+        if event["type"] in ("fell_back", "damaged") and self._settings.verbose:
+            self._print(damage_line(event))
         if event.get("unsaved") and not self._told_unsaved and self._settings.verbose:
             self._told_unsaved = True
             self._print(f"no safety copies (checkpoints.every_minutes) of trial {event['trial']}: {event['unsaved']}")
@@ -120,7 +122,7 @@ class LiveView:
         """Keeps the running and the best few by hand: no look at all trials per event."""
         if kind == "started":
             self._running[trial.id] = trial
-        elif kind in ("ended", "retried") or trial.state == "paused":
+        elif kind in ("ended", "retried", "fell_back") or trial.state == "paused":
             self._running.pop(trial.id, None)
             others = [other for other in self._best if other is not trial]
             self._best = self._leaders((*others, trial), record)

@@ -58,7 +58,7 @@ class Conductor:
         fidelity: Fidelity,
         secrets: Secrets,
     ) -> None:
-        self.record, self._journal = record, journal
+        self.record, self._journal, self._states = record, journal, states
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._failures = failures
         self._listener, self._fidelity, self._secrets = listener, fidelity, secrets
@@ -87,6 +87,7 @@ class Conductor:
 
     def started(self, trial: str, **where: Any) -> None:
         """A slot begins with the piece of work on this trial."""
+        self._failures.began(self.record.trials[trial])
         epoch = self._dispatcher.begins_at(trial)
         self._write("started", trial=trial, **({"epoch": epoch} if epoch else {}), **where)
 
@@ -141,6 +142,17 @@ class Conductor:
         else:
             self._end(state, "complete")
 
+    def fall_back(self, trial: str, why: str, error: str) -> None:
+        """The trial cannot go on from the state that its task named, which is nobody's fault and costs no retry.
+
+        Args:
+            why: What is wrong with the state.
+            error: The traceback.
+        """
+        state = self.record.trials[trial]
+        if not (state.ended or state.state == "paused" or self.ending):
+            self._dispatcher.fall_back(trial, self._secrets.hide(why), self._secrets.hide(error))
+
     def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
         """Stops or pauses a trial after its last report, as the scheduler has decided.
 
@@ -171,7 +183,7 @@ class Conductor:
         self.ending = self.ending or "interrupted"
 
     def close(self, interrupted: bool) -> None:
-        """Ends what still runs and writes how the study ended.
+        """Ends what still runs and writes how the study ended, and first whether the winner's model is damaged.
 
         Args:
             interrupted: Whether a signal came; what runs is then left as it is, to be resumed.
@@ -190,6 +202,9 @@ class Conductor:
                     cut_off = self.ending or trial.value is not None
                     self._end(trial, "stopped" if cut_off else "failed", self.ending or "never came to its end")
             status = "complete" if self.record.best is not None else "failed"
+        damaged = self._states.damaged_model(self.record.best)
+        if damaged:
+            self._write("damaged", **damaged)
         self._write("closed", status=status, reason=self.ending)
         self._journal.sync(force=True)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 from raytune_nn.config.schema import FailuresConfig
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.causes import Diagnosis
@@ -22,9 +20,14 @@ class Failures:
 
     def __init__(self, config: FailuresConfig, record: StudyRecord) -> None:
         self._config, self._record = config, record
-        self._earlier = {trial.id for trial in record.trials.values() if trial.ended}
         self._stop_after = config.stop_after
-        self._causes: dict[str, Diagnosis] = {}  # of this driver's first trials, while none of the study has a value
+        self._first: list[str] = []  # that began with this driver, while no trial of the study has a value
+        self._causes: dict[str, Diagnosis] = {}  # of those of them that failed
+
+    def began(self, trial: TrialRecord) -> None:
+        """Told of each attempt, in their order."""
+        if self._stop_after is not None and len(self._first) < self._stop_after and trial.id not in self._first:
+            self._first.append(trial.id)
 
     def try_again(self, trial: TrialRecord, lost: bool) -> bool:
         """Whether a failed trial is tried again.
@@ -37,7 +40,7 @@ class Failures:
     def end_study(self, trial: TrialRecord, diagnosis: Diagnosis) -> str:
         """Told of each trial that failed for good; returns why the study ends, empty where it goes on.
 
-        It ends where the first trials that this driver handed out all failed for one cause, and no trial, be it of an
+        It ends where the first trials that began with this driver all failed for one cause, and no trial, be it of an
         earlier driver, ever had a value. What an earlier one saw fail does not count: the module may be mended.
         """
         first = self._stop_after
@@ -46,8 +49,7 @@ class Failures:
         if any(other.value is not None for other in self._record.trials.values()):
             self._stop_after = None
             return ""
-        mine = [*itertools.islice((id for id in self._record.trials if id not in self._earlier), first)]
-        if trial.id in mine:
+        if trial.id in self._first:
             self._causes[trial.id] = diagnosis.cause
         if len(self._causes) < first or len(set(self._causes.values())) > 1:
             return ""

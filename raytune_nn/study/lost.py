@@ -15,6 +15,7 @@ from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.tune.experiment import Trial
 
 from raytune_nn.cluster.fork_server import exit_status
+from raytune_nn.trial.gang import WORKER_DIED
 
 DIED = "the trial's process died"
 FEWER = "resources.memory=<GiB of a trial>, a smaller data.batch_size, or a lower cluster.cpus for fewer trials at once"
@@ -35,7 +36,7 @@ class Losses:
         self._killed = self._kernel_kills()
 
     def explain(self, words: str, silence: str = "") -> tuple[str, bool]:
-        """Ray's words on a lost process and at the end, in one line, what they mean.
+        """What Ray says of a lost process and at the end, in one line, what became of it.
 
         Args:
             words: Those of ``last_words``.
@@ -45,7 +46,7 @@ class Losses:
             The text, and whether the process died without any word of why, as of what the user's modules do.
         """
         if silence:
-            return f"{words}\n{silence}", False
+            return f"{_whose(words)}\n{silence}", False
         if "low on memory" in words:
             return _out_of_memory(words), False
         if words and "died unexpectedly" not in words:
@@ -53,6 +54,7 @@ class Losses:
         pid = re.search(r"^\s*pid: (\d+)$", words, re.MULTILINE)
         status = None if pid is None else exit_status(int(pid[1]))
         how = _how(status)
+        words = words if status is None else _whose(words)  # not what Ray guesses, where it is known
         kills, self._killed = self._kernel_kills() - self._killed, self._kernel_kills()
         if kills and status in (None, -signal.SIGKILL):
             how += f": the kernel ended {kills} of this machine's processes for want of memory meanwhile; try {FEWER}"
@@ -91,6 +93,11 @@ def last_words(trial: Trial) -> str:
     return words.partition("\n")[2].strip()  # the first line is Tune's count of failures
 
 
+def _whose(words: str) -> str:
+    """Process and machine."""
+    return ", ".join(re.findall(r"^\s*((?:pid|ip): \S+)$", words, re.MULTILINE))
+
+
 def _out_of_memory(words: str) -> str:
     """Without Ray's list of all processes of the node, and its advice on settings that a study does not show."""
     told = [found[1] for found in (_NODE.search(words), _MEMORY.search(words)) if found]
@@ -102,6 +109,8 @@ def _how(status: int | None) -> str:
     """Of the status that Python gives to a process: negative, the signal that ended it."""
     if status is None:
         return ""
+    if status == WORKER_DIED:
+        return ", since another of its workers had"
     if status >= 0:
         return f" with exit code {status}"
     with contextlib.suppress(ValueError):

@@ -133,6 +133,9 @@ def replay(
         elif kind == "resumed":
             params[id] = event["params"] or params[id]
             scheduler.next_to_run(event["new"])
+        elif kind == "fell_back":
+            params[id] = event["params"] or params[id]
+            scheduler.on_fall_back(id, event["epoch"])
         elif kind == "ended":
             trial = record.trials[id]
             scheduler.on_end(id, trial.state == "complete")

@@ -166,8 +166,10 @@ class _Keeper:
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["type"] == "ended":
             self._retention.trial_ended(record.trials[event["trial"]], record)
-        elif event.get("saved"):
+        elif event.get("saved") or event.get("source") is not None:
             self._retention.state_saved(record.trials[event["trial"]])
+        elif event["type"] == "fell_back":
+            self._retention.state_given_up(record.trials[event["trial"]])
         elif event["type"] == "closed" and event["status"] != "interrupted":
             self._retention.study_ended()
         if time.monotonic() - self._written > SUMMARY_SECONDS:

@@ -173,6 +173,9 @@ class _Verdicts(_OfDriver, TrialScheduler):
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if result["ended"] and "unusable" in result:
+            self._conductor.fall_back(id, result["unusable"], result["error"])
+            return TrialScheduler.STOP
         if result["ended"]:
             lost = "node_lost" in result
             counts = not (lost and self._preemption.is_free(id))

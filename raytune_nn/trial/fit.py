@@ -20,6 +20,7 @@ from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.reporter import Reporter
+from raytune_nn.trial.saved_state import as_unusable, check_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import SilentLogger, TrialLogger
 from raytune_nn.trial.training_state import TrainingState
@@ -48,29 +49,29 @@ def run_trial(
         pulse: Counts batches; None: nobody asks.
 
     Raises:
+        UnusableState: It cannot go on from the state that the task names.
         Exception: Whatever the user's code raises.
     """
     lighten()
+    folder = Path(study.folder)
+    check_state(folder, task, ranks)
     outbox = outbox or Outbox()
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
-    folder = Path(study.folder)
-    run = folder / "tb" / task.id
+    run, checkpoints = folder / "tb" / task.id, folder / "checkpoints"
     metrics = [goal.metric for goal in study.objective.goals]
     if ranks.rank:
         logger: TrialLogger = SilentLogger(run, task.id)
     else:
         logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
-    checkpoints = folder / "checkpoints"
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        reporter = Reporter(send, objective, pulse=pulse)
-        return _train(config, isolation, objective, reporter, logger, draft, front)
+        return _train(config, isolation, objective, Reporter(send, objective, pulse=pulse), logger, draft, front)
 
     failed = True
     try:
@@ -118,7 +119,12 @@ def _train(
     standalone = _standalone(config, built.stored)
     reporter.checkpointer = Checkpointer(kept, standalone, objective, front, values, outbox)
     path = None if state is None else state.path
-    built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
+    try:
+        built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
+    except Exception as error:
+        if state is not None and state.cannot_load(error):
+            raise as_unusable(error) from error
+        raise
     return built.trainer.current_epoch, built.trainer.global_step
 
 

@@ -30,6 +30,7 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 if TYPE_CHECKING:
     from raytune_nn.trial.group import Place
 
+WORKER_DIED = 70  # exit code of a slot of which another worker died
 END_SECONDS = 30.0  # after the first worker is through, or has failed, in which the others must come to their end
 
 
@@ -40,14 +41,18 @@ class Outcome:
     error: str = ""
     out_of_memory: bool = False  # of a GPU
     node_lost: bool = False  # and a worker with it
+    unusable: str = ""  # why the state that it was to go on from cannot be used
 
 
 def attempt(train: Callable[[], None]) -> Outcome:
     """Trains; whatever the user's code raises is in the outcome, and nothing refers to the training any more."""
     from raytune_nn.trial.gpu import is_out_of_memory
+    from raytune_nn.trial.saved_state import UnusableState
 
     try:
         train()
+    except UnusableState as error:
+        return Outcome(traceback.format_exc(), unusable=str(error))
     except BaseException as error:
         return Outcome("".join(traceback.format_exception(_users(error))), is_out_of_memory(error))
     return Outcome()
@@ -175,7 +180,7 @@ class Gang:
     def _die(self) -> None:
         """Ends the gang at once: Ray ends the workers of a process that is gone as well, but later."""
         self.end()
-        os._exit(1)
+        os._exit(WORKER_DIED)
 
 
 class _Effort(threading.Thread):

@@ -39,9 +39,9 @@ class StudyContext:
 
     @property
     def states(self) -> int:
-        """Of one trial that are on the disk at once; with folds none that takes room."""
+        """Of one trial that are on the disk at once, the one before the last too; with folds none that takes room."""
         kept = len(self.waits_at or ()) if self.keeps_rungs else 0
-        return 1 + kept if self.saves_states else 0
+        return 2 + kept if self.saves_states else 0
 
     def waits(self, earlier: int, reached: int) -> bool:
         """Whether a trial waits for the answer to a report; it is decided late where a module skips the step wanted.

@@ -63,6 +63,7 @@ class TrialActor(tune.Trainable):
 
         With ``out_of_memory``, the error was that a GPU's memory was too small; with ``node_lost``, that a worker's
         node is gone.
+        With ``unusable``, it says why the trial cannot go on from the state that its task names.
         With ``refused``, the arguments of an error, no configuration of this study can be trained.
         """
         if self._refusal is not None:
@@ -158,8 +159,9 @@ class _Training(threading.Thread):
             except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
         outcome = self._outcome or Outcome()
-        short = {name: True for name in ("out_of_memory", "node_lost") if getattr(outcome, name)}
-        return {"reports": reports, "ended": True, "error": outcome.error, **short}
+        names = ("out_of_memory", "node_lost", "unusable")
+        more = {name: value for name in names if (value := getattr(outcome, name))}
+        return {"reports": reports, "ended": True, "error": outcome.error, **more}
 
     def _next(self) -> tuple[dict[str, Any] | None, bool] | None:
         """The next report or beat; a beat as well where only batches went by, and nothing where none does."""

@@ -16,12 +16,14 @@ from pathlib import Path
 
 import pytest
 
+from raytune_nn.cluster import reaper
 from raytune_nn.cluster.private_folder import private_folder, remove_orphans
 from raytune_nn.cluster.reaper import VARIABLE
 from raytune_nn.store.holder import Holder, this_process
 
 DRIVER = """
 import os, signal, subprocess, sys
+from raytune_nn.cluster import reaper
 from raytune_nn.cluster.private_folder import private_folder
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 with private_folder() as folder:
@@ -104,10 +106,10 @@ def test_a_killed_driver_takes_everything_with_it(place: Path) -> None:
     with driver(place) as one, driver(place) as another:
         assert one.folder.parent == place
         assert len(one.belongings()) == 4, "also what made itself a session, and what is stopped"
-        reaper = one.reaper()
+        watching = one.reaper()
         one.process.kill()
         assert within(3, lambda: one.belongings() == [] and not one.folder.exists())
-        assert within(3, lambda: not Path(f"/proc/{reaper}").exists())
+        assert within(3, lambda: not Path(f"/proc/{watching}").exists())
         assert len(another.belongings()) == 4
         assert another.folder.exists()
 
@@ -115,13 +117,13 @@ def test_a_killed_driver_takes_everything_with_it(place: Path) -> None:
 @pytest.mark.parametrize("word", ["end", "raise"])
 def test_a_driver_that_ends_takes_everything_with_it(word: str, place: Path) -> None:
     with driver(place) as one:
-        reaper = one.reaper()
+        watching = one.reaper()
         assert one.process.stdin is not None
         one.process.stdin.write(f"{word}\n")
         one.process.stdin.flush()
         one.process.wait(10)
         assert one.belongings() == []
-        assert not Path(f"/proc/{reaper}").exists()
+        assert not Path(f"/proc/{watching}").exists()
         assert list(place.iterdir()) == []
 
 
@@ -138,6 +140,32 @@ def test_what_a_killed_reaper_leaves_goes_with_the_next_driver(place: Path) -> N
             assert os.environ[VARIABLE] == folder
         assert VARIABLE not in os.environ
         assert len(living.belongings()) == 4
+
+
+def test_a_process_that_shows_nothing_of_itself_yet_is_looked_at_again(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As between the fork of a process and the end of its exec."""
+    folder = place / "rtnn-12345678"
+    folder.mkdir()
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(command, env={**os.environ, VARIABLE: str(folder)}) as process:
+        read, looks = reaper._read, []
+
+        def look(pid: str, name: str) -> bytes:
+            if pid != str(process.pid) or name == "stat":
+                return read(pid, name)
+            looks.append(name)
+            return b"" if len(looks) <= 4 else read(pid, name)
+
+        monkeypatch.setattr(reaper, "_read", look)
+        try:
+            reaper.reap(str(folder))
+            assert process.wait(5) == -signal.SIGKILL
+        finally:
+            process.kill()
+    assert looks[:6] == ["cmdline", "environ", "environ", "cmdline", "environ", "environ"]
+    assert not folder.exists()
 
 
 def make(place: Path, holder: Holder | None, name: str = "rtnn-abcdef12") -> Path:
@@ -177,19 +205,10 @@ def test_only_what_is_certain_to_be_of_a_dead_driver_goes(
 def test_what_is_not_a_drivers_stays(place: Path) -> None:
     elsewhere = make(place, DEAD, "elsewhere")
     (place / "rtnn-12345678").symlink_to(elsewhere)
-    (place / "rtnn-file1234").write_text("")
-    kept = {make(place, DEAD, "rtnn-tests-12345678"), make(place, None, "rtnn-unnamed1"), elsewhere}
-    old = time.time() - 2 * 3600
-    os.utime(place / "rtnn-unnamed1", (old, old))
+    (place / "rtnn-12121212").write_text("")
+    (place / "rtnn-21212121").mkdir()
+    make(place, DEAD, "rtnn-tests-12345678")
+    make(place, None, "rtnn-87654321")
+    before = sorted(place.iterdir())
     remove_orphans()
-    assert kept <= set(place.iterdir()), "without a name, and with files"
-    assert len(list(place.iterdir())) == 5
-
-
-def test_a_folder_in_which_no_driver_wrote_its_name_goes_after_an_hour(place: Path) -> None:
-    new, old = place / "rtnn-new00000", place / "rtnn-old00000"
-    for folder in (new, old):
-        folder.mkdir()
-    os.utime(old, (time.time() - 3700,) * 2)
-    remove_orphans()
-    assert list(place.iterdir()) == [new]
+    assert sorted(place.iterdir()) == before

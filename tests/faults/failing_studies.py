@@ -16,7 +16,8 @@ from raytune_nn.store.record import StudyRecord
 FILES = {
     "model/failing.yaml": "{_target_: failing_module.Failing, value: 0.0, does: train, notes: notes}",
     "data/rows.yaml": "{_target_: failing_module.Rows}",
-    "search_space/failing.yaml": "{model: {value: 'uniform(0, 1)', does: 'choice(train, divide)'}}",
+    "search_space/failing.yaml": "{model: {value: 'uniform(0, 1)', does: 'choice(train, freeze, sleep)'}}",
+    "search_space/value.yaml": "{model: {value: 'uniform(0, 1)'}}",
 }
 COMMAND = ("+search=random", "model=failing", "data=rows", "optimizer=from_model", "search_space=failing")
 
@@ -40,13 +41,18 @@ class Ended:
 
 def run(scratch: str, here: Path, *arguments: str, does: Mapping[float, str]) -> Ended:
     """Runs a study of trials of `failing_module`, by their values."""
+    write_options(here)
+    place = (f"model.notes={here / 'notes'}", "--config-dir", str(here / "conf"), f"study.storage={here}")
+    conductor, checked = run_on(scratch, [*COMMAND, "trainer=cpu", *arguments, *place, "study.name=a"], does)
+    return Ended(conductor.record, list(read_journal(checked.folder.journal)), checked.folder, here / "notes")
+
+
+def write_options(here: Path) -> None:
+    """The module's in ``conf``, and a folder for its notes."""
     for path, text in FILES.items():
         (here / "conf" / path).parent.mkdir(parents=True, exist_ok=True)
         (here / "conf" / path).write_text(text)
     (here / "notes").mkdir(exist_ok=True)
-    place = (f"model.notes={here / 'notes'}", "--config-dir", str(here / "conf"), f"study.storage={here}")
-    conductor, checked = run_on(scratch, [*COMMAND, "trainer=cpu", *arguments, *place, "study.name=a"], does)
-    return Ended(conductor.record, list(read_journal(checked.folder.journal)), checked.folder, here / "notes")
 
 
 def is_gone(pid: int) -> bool:

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from failing_studies import Ended, causes, is_gone, run
-from processes import summary, wait_until
+from failing_studies import COMMAND, Ended, causes, is_gone, run, write_options
+from processes import new_place, summary, wait_until
 
 from raytune_nn.report.failures import failures
 
@@ -50,3 +50,18 @@ def test_lost_and_hung_trials_are_tried_again_and_others_train_on(here: Path, ra
     assert causes(told["retried"]) == {SILENT: 2, KILLED: 1}
     assert causes(told["failures"]) == {"ZeroDivisionError: division by zero": 1}
     assert f"tried again\n  2 times: {SILENT}  (trials 0, 2)" in failures(study.record)
+
+
+@pytest.mark.slow
+def test_a_study_that_ends_while_trials_hang_leaves_no_process(tmp_path: Path) -> None:
+    with new_place(tmp_path) as place:
+        (place.work / "failing_module.py").write_text((Path(__file__).parent / "failing_module.py").read_text())
+        write_options(place.work)
+        points = "search.points=[{model: {does: freeze, value: 0.1}},{model: {does: sleep, value: 0.2}}]"
+        limits = ("cluster.cpus=2", "budget.num_trials=2", "budget.max_epochs=2", "budget.max_hours=0.008", points)
+        ran = place.run(*COMMAND, "--config-dir", "conf", "trainer=cpu", "study.name=first", *limits)
+        assert ran.code == 0, ran.err
+        assert ran.seconds < 90
+        assert summary(place.study())["counts"]["stopped"] == 2
+        wait_until(lambda: place.processes() == [], seconds=10)
+        assert place.leftovers() == []

@@ -88,8 +88,9 @@ def _send(number: int, place: Place, word: str) -> None:
 
 def check_gone(place: Place) -> None:
     began = time.monotonic()
-    while place.processes() or list(place.temporary.glob("rtnn-*")):
-        assert time.monotonic() - began < GONE_SECONDS, (place.processes(), place.leftovers())
+    while place.processes() or any(place.temporary.glob("rtnn-*")):
+        left = place.processes(), sorted(place.temporary.rglob("rtnn-*/**"))
+        assert time.monotonic() - began < GONE_SECONDS, left
         time.sleep(0.02)
 
 
@@ -102,6 +103,7 @@ def check_whole(place: Place, ran: Finished) -> None:
     assert sorted(event["trial"] for event in _events(place, "ended")) == names
     assert [event["trial"] for event in _events(place, "suggested")] == names
     _check_repeated(_events(place))
+    check_gone(place)
     assert (place.processes(), place.leftovers()) == ([], [])
     assert list(place.study().rglob(".*.draft")) == []
 

@@ -84,6 +84,7 @@ def test_nothing_of_it_listens_to_the_network(address: str) -> None:
         return [host for pid in ours for host in _listening(pid)]
 
     assert address.startswith("127.0.0.1:")
-    assert set(ray.get(in_a_slot.remote())) <= LOOPBACK
+    of_the_slot: list[str] = ray.get(in_a_slot.remote())
+    assert set(of_the_slot) <= LOOPBACK
     wait_until(lambda: len(found()) >= 6)  # driver, store of state, scheduler (two) and its two agents
     assert set(found()) <= LOOPBACK

@@ -77,6 +77,23 @@ def test_trials_that_needed_a_gpu_to_themselves_are_named(told: Told, folder: St
     assert winner(told.record, folder).splitlines()[-1] == line
 
 
+def test_damaged_checkpoints_are_told(told: Told, folder: StudyFolder) -> None:
+    told.add(0.5)
+    for trial in ("0", "1", "1"):
+        if trial not in told.record.trials:
+            told.add(0.4, end=None)
+        told.tell("fell_back", trial=trial, file="f", why="w", epoch=0, params=None)
+    line = "3 training states could not be used, so epochs were trained again: trials 0, 1"
+    assert winner(told.record, folder).splitlines()[-1] == line
+    told.tell("checkpointed", trial="0", folder="0")
+    told.tell("damaged", trial="0", file="checkpoints/0/model.ckpt", why="it is empty")
+    folder.best.mkdir(parents=True)
+    last = winner(told.record, folder).splitlines()[-1]
+    assert last.startswith("no model in best/, since it is damaged (checkpoints/0/model.ckpt: it is empty)")
+    (folder.best / "model.ckpt").touch()  # the copy that was made before
+    assert winner(told.record, folder).splitlines()[-1].startswith("model in ")
+
+
 def test_nobody_won(told: Told, folder: StudyFolder) -> None:
     assert winner(told.record, folder) == "no trial has a value"
     told.add(0.5, end="diverged")

@@ -118,6 +118,13 @@ def test_a_slow_trial_among_the_first_is_waited_for(folder: StudyFolder) -> None
     assert conductor.ending
 
 
+def test_a_trial_that_has_not_begun_is_not(folder: StudyFolder) -> None:
+    """Its slot may be the one that starts slowly."""
+    conductor = conduct(folder, make_plan(num_trials=9, stop_after=3))
+    assert conductor.next_task() is not None
+    assert fail_all(conductor) == 3
+
+
 def test_attempts_that_are_tried_again_do_not_end_it(folder: StudyFolder) -> None:
     conductor = conduct(folder, make_plan(num_trials=9, stop_after=2, max_retries=2))
     for _ in range(5):

@@ -13,8 +13,10 @@ from ray.exceptions import ActorDiedError, ObjectLostError, OutOfMemoryError, Ra
 
 from raytune_nn.study import lost
 from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
+from raytune_nn.trial.gang import WORKER_DIED
 
-DEATH = "Failure # 1 (occurred at now)\nThe actor died unexpectedly before finishing this task.\n\tpid: 7\nends.\n"
+GUESSES = "The actor died unexpectedly before finishing this task."
+DEATH = f"Failure # 1 (occurred at now)\n{GUESSES}\n\tpid: 7\n\tip: 1.2.3.4\nends.\n"
 MEMORY = (
     "Failure # 1 (occurred at now)\nOutOfMemoryError: 1 worker(s) were killed due to the node running low on memory. "
     "Memory on the node (IP: 1.2.3.4, ID: a7) was 7.50GB used / 8.00GB limit (0.9375)\n"
@@ -51,13 +53,14 @@ def place(tmp_path: Path) -> Place:
         (None, "the trial's process died"),
         (3, "the trial's process died with exit code 3"),
         (-signal.SIGSEGV, "the trial's process died of signal 11 (SIGSEGV)"),
+        (WORKER_DIED, "the trial's process died, since another of its workers had"),
         (-200, "the trial's process died of signal 200"),
     ],
 )
 def test_how_a_process_died(status: int | None, told: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lost, "exit_status", {7: status}.__getitem__)
     text, of_itself = place.explain(DEATH)
-    assert text.splitlines()[0] == "The actor died unexpectedly before finishing this task."
+    assert text.splitlines()[0] == (GUESSES if status is None else "pid: 7, ip: 1.2.3.4")
     assert text.splitlines()[-1] == told
     assert of_itself
 
@@ -86,7 +89,7 @@ def test_a_process_that_ray_ended_for_want_of_memory(place: Place) -> None:
 
 def test_a_process_that_the_driver_gave_up(place: Place) -> None:
     text, of_itself = place.explain(DEATH, "it was silent")
-    assert text.splitlines()[-1] == "it was silent"
+    assert text == "pid: 7, ip: 1.2.3.4\nit was silent"
     assert not of_itself
 
 
@@ -103,7 +106,7 @@ def test_another_system_counts_no_kills(tmp_path: Path, place: Place, monkeypatc
     assert place.explain(DEATH)[1]
 
 
-@pytest.mark.parametrize("error", [OutOfMemoryError("low"), ObjectLostError("00" * 28, None, "")])
+@pytest.mark.parametrize("error", [OutOfMemoryError("low"), ObjectLostError("00" * 28, None, "")])  # type: ignore[no-untyped-call]
 def test_tune_takes_any_error_of_ray_itself_for_a_lost_process(error: Exception) -> None:
     heard: list[Exception] = []
     task: Any = SimpleNamespace(_tracked_actor=None, _on_error=lambda actor, error: heard.append(error))
@@ -125,7 +128,7 @@ def test_and_leaves_the_others_as_they_are() -> None:
         _on_error=lambda actor, error: heard.append(error),
     )
     manager: Any = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda **_: None)
-    errors = [ActorDiedError(), RayTaskError("f", "text", ValueError("x"))]
+    errors = [ActorDiedError(), RayTaskError("f", "text", ValueError("x"))]  # type: ignore[no-untyped-call]
     with any_loss_is_an_actors():
         for error in errors:
             RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=error)

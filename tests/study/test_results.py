@@ -16,6 +16,7 @@ from raytune_nn.config.schema import Take
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.seal import write_sealed
 from raytune_nn.study.results import summary, trials_table, versions, write_results
 
 
@@ -223,6 +224,28 @@ def test_checkpoints_that_somebody_removed_leave_the_copy_that_was_made(study: S
     (study.folder.checkpoints / trial).rmdir()
     write_results(study.folder, study.record)
     assert (study.folder.best / "model.ckpt").read_text() == "0"
+
+
+@pytest.mark.parametrize("copied", ["never", "whole", "damaged", "of another"])
+def test_a_damaged_model_is_not_copied_and_a_copy_that_was_made_before_stays(copied: str, study: Study) -> None:
+    trial = study.trial(0.5)
+    source, best = study.folder.checkpoints / trial, study.folder.best
+    (source / "config.yaml").write_text("seed: 1")
+    if copied != "never":
+        with (source / "model.ckpt").open("w+b") as file:
+            write_sealed(lambda file: file.write(b"weights\0\0"), file)
+        write_results(study.folder, study.record)
+    if copied == "damaged":
+        (best / "model.ckpt").write_text("no")
+    if copied == "of another":
+        (best / "config.yaml").write_text("seed: 2")
+    (source / "model.ckpt").write_text("no")
+    study.apply("damaged", trial=trial, file="checkpoints/0/model.ckpt", why="so")
+    write_results(study.folder, study.record)
+    left = ["config.yaml", "model.ckpt"] if copied == "whole" else ["config.yaml"]
+    assert sorted(path.name for path in best.iterdir()) == left
+    assert (best / "config.yaml").read_text() == "seed: 1"
+    assert summary(study.record)["damaged"] == [{"file": "checkpoints/0/model.ckpt", "why": "so"}]
 
 
 def test_a_best_without_a_checkpoint_is_none_to_copy(study: Study) -> None:

@@ -116,8 +116,8 @@ def test_a_trial_whose_process_dies_is_tried_again(run: Run) -> None:
     assert study.trials["0"].value == pytest.approx(0.102)
     assert len(study.pids(0.2) + study.pids(0.3) + study.pids(0.4)) == 3
     assert study.trials["4"].reason == "the trial's process died of signal 9 (SIGKILL)"
-    (cause,) = study.record.causes.of_failures
-    assert f"pid: {study.pids(0.5)[0]}" in cause.error
+    ended = next(event for event in study.events if event["type"] == "ended" and event["trial"] == "4")
+    assert f"pid: {study.pids(0.5)[-1]}" in ended["error"]
     assert study.record.status == "complete"
 
 
