@@ -34,7 +34,6 @@ TRIALS, EPOCHS, SEED = 12, 9, 3
 PAUSES = (1.0, 5.0)  # seconds between two faults
 EARLY = 0.2  # share of the drivers that are hit before their first report, mostly while they start
 LONGEST = 6.0  # seconds after its first report in which a driver may be hit by other faults than its own end
-DAMAGES_STATES = False  # whether the newest state of a trial is cut in half where a driver was killed
 DRIVER, TERM, SLOT, STOP, NODE = (
     "driver: kill -9",
     "driver: SIGTERM",
@@ -146,7 +145,7 @@ class Soak:
                 file.write(b'1234abcd {"type":"reported","trial":"0","ep')
             self.committed[TAIL] += 1
         states = sorted(self._study.glob("checkpoints/*/state*"), key=lambda path: path.stat().st_mtime)
-        if DAMAGES_STATES and states and self._draw.random() < 0.3:
+        if states and self._draw.random() < 0.3:
             os.truncate(states[-1], states[-1].stat().st_size // 2)
             self.committed[STATE] += 1
 
@@ -162,7 +161,7 @@ class Soak:
         return True
 
     def _signal_slot(self, number: signal.Signals) -> bool:
-        slots = [pid for node in self._nodes.nodes for pid in node.workers()]
+        slots = [pid for node in self._nodes.nodes for pid in node.slots()]
         if not slots:
             return False
         with contextlib.suppress(ProcessLookupError):

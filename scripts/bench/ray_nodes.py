@@ -51,12 +51,9 @@ class RayNode:
         """Of the node, its workers among them."""
         return _descendants(self.process.pid)
 
-    def workers(self) -> list[int]:
-        """Those of its processes that do a job's work."""
-        titles = {pid: _title(pid) for pid in self.processes()}
-        return [
-            pid for pid, title in titles.items() if title.startswith(b"ray::") and not title.startswith(b"ray::IDLE")
-        ]
+    def slots(self) -> list[int]:
+        """Those of its processes that train trials; Ray's agents, with which the whole node ends, are none."""
+        return [pid for pid in self.processes() if _title(pid).startswith(b"ray::ResourceTrainable")]  # by Ray Tune
 
 
 class RayNodes:
