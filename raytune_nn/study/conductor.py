@@ -6,6 +6,8 @@ everything that it decides follows from the events in its journal.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +27,7 @@ from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
 
+INTERRUPTED = "interrupted"
 ALONE_NEXT = "out of memory on a shared GPU: again with one to itself"
 ALONE_AND_FAILED = "out of memory with a GPU to itself: a smaller data.batch_size or model would fit"
 
@@ -64,13 +67,15 @@ class Conductor:
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
+        self.winds_down = False  # no work is handed out: the study was interrupted, and trials that run leave
+        self._until = math.inf  # then what still runs is cut off
 
     def next_task(self) -> TrialTask | None:
         """The next piece of work; None where there is none (at present, see ``finished``).
 
         First come trials that lost their slot, then paused ones that the scheduler wants to go on, then new ones.
         """
-        if self.ending:
+        if self.ending or self.winds_down:
             return None
         return self._dispatcher.next()
 
@@ -138,6 +143,10 @@ class Conductor:
         else:
             self._end(state, "complete")
 
+    def left(self, trial: str) -> None:
+        """The trial's training has left, as the study winds down; its last report says whether its state is saved."""
+        self._dispatcher.end(trial)
+
     def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
         """Stops or pauses a trial after its last report, as the scheduler has decided.
 
@@ -162,22 +171,32 @@ class Conductor:
         self._journal.sync()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
+        if self.winds_down and (time.monotonic() >= self._until or not self._dispatcher.running):
+            self.ending = self.ending or INTERRUPTED
 
-    def interrupt(self) -> None:
-        """Ends the study but not its running trials: the same command goes on with them."""
-        self.ending = self.ending or "interrupted"
+    def interrupt(self, grace_seconds: float = 0.0) -> None:
+        """Ends the study but not its running trials: the same command goes on with them.
+
+        Args:
+            grace_seconds: For running trials to save their states; with 0 the study ends at once.
+        """
+        self.winds_down, self._until = True, time.monotonic() + grace_seconds
+        if not grace_seconds:
+            self.ending = self.ending or INTERRUPTED
 
     def close(self, interrupted: bool) -> None:
         """Ends what still runs and writes how the study ended.
 
         Args:
-            interrupted: Whether a signal came; what runs is then left as it is, to be resumed.
+            interrupted: Whether a signal came; what runs is then left as it is, to be resumed. Where no work was left,
+                it came too late to matter.
         """
         if self.fault is not None:
             status = "invalid" if isinstance(self.fault, ConfigError) else "failed"
-        elif interrupted:
+        elif interrupted and not self._dispatcher.finished:
             status = "interrupted"
         else:
+            self.ending = "" if self.ending == INTERRUPTED else self.ending  # it had come to its end by itself
             for trial in self.record.trials.values():
                 if trial.state == "paused":
                     self._end(trial, "stopped", trial.reason)

@@ -60,6 +60,7 @@ class StudyPlan:
             copy_seconds=self._copy_seconds,
             report_every=self.settings.cluster.report_every,
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
+            saves_to_leave=self.settings.cluster.grace_seconds > 0 and not self.scheduler.copies,
         )
 
     @property

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from ray import tune
-from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory, RunConfig, Stopper, TuneConfig, Tuner
+from ray.tune import CheckpointConfig, PlacementGroupFactory, RunConfig, TuneConfig, Tuner
 from ray.tune.experiment import Trial
 from ray.tune.registry import get_trainable_cls, validate_trainable
 from ray.tune.schedulers import TrialScheduler
@@ -23,11 +24,11 @@ from ray.tune.search import Searcher
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.errors import ConfigError
 from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.tune_loop import Ending, Events, OfDriver, Refresh
 from raytune_nn.trial.targets import TargetCheck, import_ends_process
 from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.trainable import TrialActor
-
-Refresh = Callable[[], None]
+from raytune_nn.trial.wind_down import Notice
 
 
 def run_study(
@@ -51,8 +52,9 @@ def run_study(
     Raises:
         ConfigError: The check failed; no trial was trained.
     """
-    trainable = tune.with_parameters(TrialActor, study=context, check=check)
-    feed = _Feed(conductor)
+    notice = Notice(uuid.uuid4().hex)
+    trainable = tune.with_parameters(TrialActor, study=context, check=check, notice=notice)
+    feed, events = _Feed(conductor), Events(conductor, notice, refresh)
     verdicts = _Verdicts(conductor, feed, shares_gpu=0 < resources.gpus < 1)
     tuner = Tuner(
         tune.with_resources(trainable, lambda config: _placement(resources, config["task"])),
@@ -67,12 +69,12 @@ def run_study(
             name="tune",
             storage_path=scratch,
             verbose=0,
-            callbacks=[_Events(conductor, refresh)],
-            stop=_Ending(conductor),
+            callbacks=[events],
+            stop=Ending(conductor, events),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # a trial writes its own, where worth it
         ),
     )
-    with _trainable_at_hand():
+    with _trainable_at_hand(), contextlib.closing(notice):
         tuner.fit()
     if verdicts.refusal is not None:
         raise verdicts.refusal
@@ -100,18 +102,7 @@ def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFac
     return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}] * resources.workers)
 
 
-class _OfDriver:
-    """Has the conductor, and pickles without it: Tune saves its parts for a restore that the journal replaces."""
-
-    def __init__(self, conductor: Conductor) -> None:
-        super().__init__()
-        self._conductor = conductor
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class _Feed(_OfDriver, Searcher):
+class _Feed(OfDriver, Searcher):
     """Hands the conductor's tasks to Tune as configurations."""
 
     def __init__(self, conductor: Conductor) -> None:
@@ -142,7 +133,7 @@ class _Feed(_OfDriver, Searcher):
         return True
 
 
-class _Verdicts(_OfDriver, TrialScheduler):
+class _Verdicts(OfDriver, TrialScheduler):
     """Answers Tune's results with the conductor's decisions."""
 
     def __init__(self, conductor: Conductor, feed: _Feed, shares_gpu: bool) -> None:
@@ -162,6 +153,9 @@ class _Verdicts(_OfDriver, TrialScheduler):
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if "left" in result:
+            self._conductor.left(id)
+            return TrialScheduler.NOOP  # its slot stays as it is: no other trial is to begin there
         if result["ended"]:
             self._conductor.ended(id, result["error"], self._shares_gpu and "out_of_memory" in result)
             return TrialScheduler.STOP
@@ -208,28 +202,3 @@ def _what_was_lost(trial: Trial) -> str:
     """Ray's words on a lost process, and at the end the short version, or the error that kept it from starting."""
     words = Path(trial.error_file).read_text() if trial.error_file else ""
     return words if words and "died unexpectedly" not in words else f"{words}\n{_DIED}"
-
-
-class _Events(_OfDriver, Callback):
-    """What Tune tells besides results."""
-
-    def __init__(self, conductor: Conductor, refresh: Refresh) -> None:
-        super().__init__(conductor)
-        self._refresh = refresh
-
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._conductor.started(trial.config["task"].id)
-
-    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        self._conductor.tick()
-        self._refresh()
-
-
-class _Ending(_OfDriver, Stopper):
-    """Ends the whole experiment once the conductor wants to."""
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        return bool(self._conductor.ending)

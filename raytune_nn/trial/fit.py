@@ -12,6 +12,7 @@ from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.space.merge import merge_params
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.ctrl_c import keep_signals
 from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
@@ -22,6 +23,7 @@ from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import SilentLogger, TrialLogger
 from raytune_nn.trial.training_state import TrainingState
+from raytune_nn.trial.wind_down import WindDown
 
 
 def run_trial(
@@ -32,6 +34,7 @@ def run_trial(
     stopped: Callable[[], bool] = lambda: False,
     outbox: Outbox | None = None,
     ranks: Ranks = ALONE,
+    wind_down: WindDown | None = None,
 ) -> None:
     """Trains one trial to its end, or until told to stop.
 
@@ -43,12 +46,14 @@ def run_trial(
         stopped: Whether to stop now; asked between the reports of a trial with folds, which are far apart.
         outbox: Takes the files that reports speak of; None: each is in its place before its report is sent.
         ranks: The trial's workers, of which this one trains here.
+        wind_down: Whether to save the state and leave; and hears if that is how it ended.
 
     Raises:
         Exception: Whatever the user's code raises.
     """
     lighten()
-    outbox = outbox or Outbox()
+    keep_signals()
+    outbox, wind_down = outbox or Outbox(), wind_down or WindDown()
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
@@ -71,14 +76,14 @@ def run_trial(
     failed = True
     try:
         if study.objective.folds is None:
-            reporter = Reporter(tracker, study.objective, study, ranks)
+            reporter = Reporter(tracker, study.objective, study, ranks, wind_down)
             saves = study.saves_states or task.epoch > 0
             state = TrainingState(checkpoints, task, logger, reporter, outbox, ranks) if saves else None
             kept, values = checkpoints / task.id, task.values
             _train(config, isolation, study.objective, reporter, logger, kept, task.front, values, state, outbox, ranks)
         else:
             states = FoldStates(checkpoints, study, task, logger, outbox)
-            run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped)
+            run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped, wind_down)
         failed = not finite(tracker.values)
     finally:
         logger.close(tracker.values, failed)

@@ -22,7 +22,7 @@ from raytune_nn.errors import ConfigError
 
 
 def cluster(cpus: float | None = 8, gpus: float | None = 4, address: str | None = None) -> ClusterConfig:
-    return ClusterConfig(cpus=cpus, gpus=gpus, address=address, report_every=0.25)
+    return ClusterConfig(cpus=cpus, gpus=gpus, address=address, report_every=0.25, grace_seconds=20)
 
 
 def worker(cpus: float = 1, gpus: float = 0, memory: float | None = None, workers: int = 1) -> ResourcesConfig:

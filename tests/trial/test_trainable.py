@@ -15,6 +15,7 @@ from trial_parts import base_config, context
 from raytune_nn.trial import fit, trainable
 from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.trainable import TrialActor, _Training
+from raytune_nn.trial.wind_down import Notice
 
 Send = Callable[[Report], bool]
 
@@ -225,6 +226,8 @@ def test_the_first_training_begins_when_it_is_asked_for_reports_and_others_at_on
     monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.put(task))
     actor = TrialActor.__new__(TrialActor)
     actor._study, actor._isolation = context(base_config(), tmp_path), None  # type: ignore[assignment]
+    actor._notice = Notice("none")
+    monkeypatch.setattr(actor._notice, "is_posted", lambda: False)
     actor._take({"task": TrialTask("7", {}, ())})
     assert actor.reset_config({"task": TrialTask("8", {}, ())}), "to stop what never began takes no time"
     assert begun.get(timeout=10) == TrialTask("8", {}, ())
