@@ -24,17 +24,17 @@ def undisturbed() -> Iterator[None]:
     A signal to the whole process group, as `timeout` and many batch systems send it, ends Ray under the driver, whose
     next call to it then waits for a minute: the study has to be told by the driver alone, which ends Ray in order.
     """
-    from ray._private import services
+    from ray._private import services, utils
 
     handlers = {number: signal.getsignal(number) for number in WAITING}
     start = functools.partial(_start_apart, services.ConsolePopen)
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, WAITING)
     try:
-        with mock.patch.object(services, "ConsolePopen", start):
+        with mock.patch.object(services, "ConsolePopen", start), mock.patch.object(utils, "set_sigterm_handler"):
             yield
     finally:
         for number, handler in handlers.items():
-            signal.signal(number, handler)  # Ray sets its own
+            signal.signal(number, handler)  # Ray's C++ answers SIGTERM from here on, unless Python sets this again
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from raytune_nn.errors import InterruptedStudyError, RaytuneError
 from raytune_nn.study.conductor import Conductor
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START_SECONDS = 15.0  # for ending what was started, where a study had not begun
 CLOSE_SECONDS = 5.0  # for the end of a study itself: processes and results
 HURRY_SECONDS = 4.0  # for all that is left after a second signal; then this process ends as it is
@@ -62,7 +63,7 @@ class Signals:
     def __enter__(self) -> Signals:
         self._terminals = [number for number in (1, 2) if os.isatty(number)]
         self._watcher.start()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in SIGNALS:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 self._earlier[number] = signal.signal(number, self._handle)
         return self
@@ -125,6 +126,9 @@ class Signals:
 
     def _watch(self) -> None:
         """Says what the first signal does, and sees to it that the command ends in time."""
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, SIGNALS
+        )  # where they wait for a while, not even this thread takes them
         if not self._heard.get():
             return
         self._say(_what_happens(self._grace))
