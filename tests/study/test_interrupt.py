@@ -18,6 +18,8 @@ from raytune_nn.study import interrupt
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import SIGNALS, Signals, terminable
 
+SAVING = "interrupted: trials that run save their states, which may take up to 60 s; a second signal leaves at once"
+
 
 @pytest.fixture
 def conductor(tmp_path: Path) -> Conductor:
@@ -50,9 +52,7 @@ def test_the_first_signal_winds_the_study_down_and_the_second_leaves_it(
             start(conductor)
             assert not signals.came
             signal.raise_signal(number)
-            assert said.get(timeout=10) == (
-                "interrupted: trials that run save their states, which may take up to 60 s; a second signal leaves at once"
-            )
+            assert said.get(timeout=10) == SAVING
             assert (signals.came, conductor.winds_down, conductor.ending) == (True, True, "")
             assert conductor.next_task() is None
             signal.raise_signal(number)
@@ -83,12 +83,7 @@ def test_where_nobody_looks_at_the_clock_the_block_is_left_after_the_grace(condu
 
 def test_a_command_that_hangs_ends_all_the_same(conductor: Conductor, monkeypatch: pytest.MonkeyPatch) -> None:
     exits: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-    def leave(code: int) -> None:
-        exits.put(code)
-        raise SystemExit
-
-    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(os, "_exit", exits.put)
     for name in ("CLOSE_SECONDS", "HURRY_SECONDS"):
         monkeypatch.setattr(interrupt, name, 0.1)
     with Signals() as signals:
@@ -125,9 +120,11 @@ def test_errors_pass_unless_ray_went_first(conductor: Conductor) -> None:
     with Signals() as signals, signals.interrupting(conductor, 60, Said()):
         signal.raise_signal(signal.SIGTERM)
         raise ConnectionError("of Ray, which got the signal too")
-    with pytest.raises(ConfigError), Signals() as signals, signals.interrupting(conductor, 60, Said()):
+    with Signals() as signals:
+        signals.opening()
         signal.raise_signal(signal.SIGTERM)
-        raise ConfigError("a rule")
+        with pytest.raises(ConfigError), signals.interrupting(conductor, 60, Said()):
+            raise ConfigError("a rule")
 
 
 def test_elsewhere_sigterm_is_as_ctrl_c() -> None:
