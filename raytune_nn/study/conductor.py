@@ -175,11 +175,7 @@ class Conductor:
             self.ending = self.ending or INTERRUPTED
 
     def interrupt(self, grace_seconds: float = 0.0) -> None:
-        """Ends the study but not its running trials: the same command goes on with them.
-
-        Args:
-            grace_seconds: For running trials to save their states; with 0 the study ends at once.
-        """
+        """Ends the study but not its running trials, which have so long to save their states; with 0 at once."""
         self.winds_down, self._until = True, time.monotonic() + grace_seconds
         if not grace_seconds:
             self.ending = self.ending or INTERRUPTED

@@ -214,3 +214,12 @@ def test_reports_cannot_be_gathered_for_ever(seconds: float) -> None:
     assert refused(there, worker()).fix == "cluster.report_every=0.25"
     there.report_every = 0.0
     assert plan_capacity(there, worker()).slots == 8
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
+def test_a_grace_has_an_end(seconds: float) -> None:
+    there = cluster()
+    there.grace_seconds = seconds
+    assert refused(there, worker()).fix == "cluster.grace_seconds=20"
+    there.grace_seconds = 0.0
+    assert plan_capacity(there, worker()).slots == 8

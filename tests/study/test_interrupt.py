@@ -27,10 +27,10 @@ def conductor(tmp_path: Path) -> Conductor:
 
 
 @pytest.fixture(autouse=True)
-def handlers() -> Iterator[list[object]]:
-    """Those of before, which are put back whatever happens."""
+def _handlers() -> Iterator[None]:
+    """Those of before are put back whatever happens."""
     before = [signal.getsignal(number) for number in SIGNALS]
-    yield before
+    yield
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
