@@ -32,7 +32,7 @@ class Epochs:
         send: Callable[[Report], bool],
         stopped: Callable[[], bool],
         outbox: object,
-        ranks: object,
+        *_: object,
     ) -> None:
         for _ in range(3):
             self.go.acquire()
