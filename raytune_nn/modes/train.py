@@ -53,6 +53,7 @@ def _prepared(checked: Checked) -> Isolation:
 def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> None:
     """The same body as in a slot of a cluster; reports are answered by a call."""
     from raytune_nn.trial.fit import run_trial
+    from raytune_nn.trial.saved_state import UnusableState
     from raytune_nn.trial.wind_down import WindDown
 
     while (task := conductor.next_task()) is not None:  # again after a failure, if retries are asked for
@@ -67,6 +68,9 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
                 lambda: _is_ending(conductor),
                 wind_down=wind_down,
             )
+        except UnusableState as unusable:
+            conductor.fall_back(task.id, str(unusable), traceback.format_exc())
+            continue
         except (Exception, SystemExit):  # Lightning's answer to a second Ctrl-C is to exit
             error = traceback.format_exc()
         if wind_down.left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from raytune_nn.store.lease import Lease
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor, Listener
+from raytune_nn.study.failures import Failures
 from raytune_nn.study.results import summary, versions, write_results
 from raytune_nn.study.resume import check_branches, replay
 from raytune_nn.trial.task import StudyContext
@@ -59,6 +61,7 @@ class StudyPlan:
             fidelity=self.fidelity,
             copy_seconds=self._copy_seconds,
             report_every=self.settings.cluster.report_every,
+            no_report_timeout=self.settings.failures.no_report_timeout,
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
             saves_to_leave=self.settings.cluster.grace_seconds > 0 and not self.scheduler.copies,
         )
@@ -85,9 +88,10 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         StudyMismatchError: An option that the space chooses from is not what it was.
     """
     made = folder.create()
-    lease = Lease(folder.path)
+    lease = Lease(folder.path, plan.command, lambda text: print(f"raytune_nn: {text}", file=sys.stderr))
     refused = False
     try:
+        folder.clear_invalid(lease.name)
         events = list(read_journal(folder.journal))
         record = StudyRecord.fold(plan.objective, events, plan.settings.checkpoints.keep_best)
         check_branches(folder.name, record, plan.branches)
@@ -95,9 +99,9 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         if not record.study:  # before the journal's first line: a study that has begun has both
             write_yaml(folder.config, plan.config)
             write_yaml(folder.space, plan.space.to_mapping())
-        journal = Journal(folder.journal)
+        journal = Journal(folder.journal, lease.check)
         try:
-            listener(_write_opened(plan, folder, record, journal), record)
+            listener(_write_opened(plan, folder, record, journal, len(events)), record)
             keep_states = plan.settings.checkpoints.keep_states
             retention = Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states)
             keeper = _Keeper(folder, retention, listener)
@@ -131,16 +135,17 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
         plan.scheduler,
         Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
         plan.num_trials,
-        settings.failures.max_retries,
+        Failures(settings.failures, record),
         listener,
         plan.fidelity,
         Secrets([plan.config, plan.branches]),
     )
 
 
-def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal) -> Event:
+def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal, events: int) -> Event:
     event = journal.append(
         "opened",
+        events=events,
         name=folder.name,
         command=plan.command,
         versions=versions(),
@@ -162,8 +167,10 @@ class _Keeper:
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["type"] == "ended":
             self._retention.trial_ended(record.trials[event["trial"]], record)
-        elif event.get("saved"):
+        elif event.get("saved") or event.get("source") is not None:
             self._retention.state_saved(record.trials[event["trial"]])
+        elif event["type"] == "fell_back":
+            self._retention.state_given_up(record.trials[event["trial"]])
         elif event["type"] == "closed" and event["status"] != "interrupted":
             self._retention.study_ended()
         if time.monotonic() - self._written > SUMMARY_SECONDS:

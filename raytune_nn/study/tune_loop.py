@@ -10,6 +10,7 @@ from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 
 from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.watch import Watch
 from raytune_nn.trial.wind_down import Notice
 
 Refresh = Callable[[], None]
@@ -31,15 +32,17 @@ class Events(OfDriver, Callback):
 
     Args:
         notice: Posted once the study winds down.
+        watch: Hears that a trial starts.
         refresh: Called a few times a second.
     """
 
-    def __init__(self, conductor: Conductor, notice: Notice, refresh: Refresh) -> None:
+    def __init__(self, conductor: Conductor, notice: Notice, watch: Watch, refresh: Refresh) -> None:
         super().__init__(conductor)
-        self._notice, self._refresh = notice, refresh
+        self._notice, self._watch, self._refresh = notice, watch, refresh
         self._slots: dict[str, Any] = {}  # by trial, where it runs or ran last
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._watch.heard(trial)
         task = trial.config["task"]
         self._slots[task.id] = trial.temporary_state.ray_actor
         self._conductor.started(task.id)

@@ -22,9 +22,9 @@ import torch
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.saved_state import as_unusable, write_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
-from raytune_nn.trial.training_state import write_state
 from raytune_nn.trial.wind_down import WindDown
 
 Send = Callable[[Report], bool]
@@ -123,11 +123,20 @@ class FoldStates:
         return self._checkpoints / self._task.id
 
     def load(self, front: tuple[Values, ...]) -> Done:
-        """What was done before this piece of work."""
+        """What was done before this piece of work.
+
+        Raises:
+            UnusableState: It cannot be loaded.
+        """
         if not self._task.epoch:
             return Done([], 0, 0, front)
         path = state_path(self._checkpoints, self._task.id, self._number)
-        return Done(**torch.load(path, weights_only=True))
+        try:
+            return Done(**torch.load(path, weights_only=True))
+        except OSError:  # of the storage
+            raise
+        except Exception as error:  # pickle lets through whatever an object raises
+            raise as_unusable(error) from error
 
     def may_pause(self, done: Done) -> bool:
         """Whether the answer to the report may be to pause; to be asked once a report."""

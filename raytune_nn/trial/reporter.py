@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from raytune_nn.config.objective import Objective, finite
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.safety_copies import SafetyCopies
 from raytune_nn.trial.task import Report, StudyContext
@@ -32,6 +34,7 @@ class Reporter(Checkpoint):
         objective: A value of a metric that is not finite ends the training at once.
         study: Says what counts as progress, and where the answer may be to pause; None: of no report.
         ranks: The trial's workers, whose mean is reported, and whose first one looks at the clock.
+        pulse: Counts batches; None: nobody asks.
         wind_down: Says whether the study winds down, and hears that the training leaves for it.
 
     Raises:
@@ -48,17 +51,25 @@ class Reporter(Checkpoint):
         objective: Objective,
         study: StudyContext | None = None,
         ranks: Ranks = ALONE,
+        pulse: Pulse | None = None,
         wind_down: WindDown | None = None,
     ) -> None:
         self._wind_down = wind_down or WindDown()
         self._leaves = False  # once a state is saved
         self._send, self._objective, self._study, self._ranks = send, objective, study, ranks
+        self._pulse = pulse or Pulse()
         self._may_pause = study is not None and study.pauses
         self.copies = SafetyCopies(None if study is None else study.copy_seconds)
         self._held: Report | None = None
         self.must_save = False  # the state, for the report that is held: without it the trial could not pause
         self._started = time.monotonic()
         self._validated = False  # at the end of this epoch
+
+    def on_train_batch_end(self, *batch: Any, **more: Any) -> None:
+        self._pulse.batches += 1
+
+    def on_validation_batch_end(self, *batch: Any, **more: Any) -> None:
+        self._pulse.batches += 1
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking:

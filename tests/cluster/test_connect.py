@@ -133,7 +133,7 @@ def test_a_signal_while_ray_starts_is_heard_once_it_is_there(ray: FakeRay, numbe
     def signalled() -> None:
         from ray._private import utils
 
-        utils.set_sigterm_handler(lambda *_: pytest.fail("Ray's handler"))
+        utils.set_sigterm_handler(lambda *_: pytest.fail("Ray's handler"))  # type: ignore[no-untyped-call]
         signal.raise_signal(number)
         started.append(True)
 
