@@ -261,7 +261,7 @@ def test_an_exception_becomes_the_error_and_ends_the_thread(
 class Unstoppable:
     """A training that does not hear that it is to stop."""
 
-    name = "trial-7"
+    name, node_lost = "trial-7", False
 
     def stop(self, seconds: float) -> bool:
         return False
@@ -280,7 +280,7 @@ def test_a_slot_answers_while_batches_go_by_and_only_then(tmp_path: Path, monkey
     hangs, goes_on = threading.Event(), threading.Event()
 
     def body(study: object, task: object, isolation: object, send: Send, *more: Any) -> None:
-        pulse: Pulse = more[-1]
+        pulse: Pulse = more[-2]
         while not hangs.wait(0.01):
             pulse.batches += 1
         assert goes_on.wait(10)
