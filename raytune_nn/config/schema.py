@@ -97,6 +97,7 @@ class ClusterConfig:
     gpus: float | None = MISSING
     address: str | None = MISSING  # <host>:<port> or auto: one that runs already; null: a private one on this machine
     report_every: float = MISSING  # seconds: reports of a slot that need no answer go out together
+    grace_seconds: float = MISSING  # after a SIGTERM or Ctrl-C, for running trials to save their states; 0: none
 
 
 @dataclass

@@ -98,6 +98,11 @@ class LiveView:
         if self._live is not None and time.monotonic() - self._shown > REFRESH_SECONDS:
             self._draw()
 
+    def say(self, text: str) -> None:
+        """Prints a line, also from another thread."""
+        if self._settings.verbose:
+            self._print(text)
+
     def _opened(self, torn: int, record: StudyRecord) -> None:
         """What earlier drivers left: their best trials, and lines of the journal that they did not finish."""
         self._best = self._leaders(record.trials.values(), record)

@@ -6,6 +6,8 @@ everything that it decides follows from the events in its journal.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +29,7 @@ from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
 
+INTERRUPTED = "interrupted"
 ALONE_NEXT = "out of memory on a shared GPU: again with one to itself"
 ALONE_AND_FAILED = "out of memory with a GPU to itself: a smaller data.batch_size or model would fit"
 
@@ -66,13 +69,15 @@ class Conductor:
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
+        self.winds_down = False  # no work is handed out: the study was interrupted, and trials that run leave
+        self._until = math.inf  # then what still runs is cut off
 
     def next_task(self) -> TrialTask | None:
         """The next piece of work; None where there is none (at present, see ``finished``).
 
         First come trials that lost their slot, then paused ones that the scheduler wants to go on, then new ones.
         """
-        if self.ending:
+        if self.ending or self.winds_down:
             return None
         return self._dispatcher.next()
 
@@ -142,6 +147,10 @@ class Conductor:
         else:
             self._end(state, "complete")
 
+    def left(self, trial: str) -> None:
+        """The trial's training has left, as the study winds down; its last report says whether its state is saved."""
+        self._dispatcher.end(trial)
+
     def fall_back(self, trial: str, why: str, error: str) -> None:
         """The trial cannot go on from the state that its task named, which is nobody's fault and costs no retry.
 
@@ -177,24 +186,30 @@ class Conductor:
         self._journal.sync()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
+        if self.winds_down and (time.monotonic() >= self._until or not self._dispatcher.running):
+            self.ending = self.ending or INTERRUPTED
 
-    def interrupt(self) -> None:
-        """Ends the study but not its running trials: the same command goes on with them."""
-        self.ending = self.ending or "interrupted"
+    def interrupt(self, grace_seconds: float = 0.0) -> None:
+        """Ends the study but not its running trials, which have so long to save their states; with 0 at once."""
+        self.winds_down, self._until = True, time.monotonic() + grace_seconds
+        if not grace_seconds:
+            self.ending = self.ending or INTERRUPTED
 
     def close(self, interrupted: bool) -> None:
         """Ends what still runs and writes how the study ended, and first whether the winner's model is damaged.
 
         Args:
-            interrupted: Whether a signal came; what runs is then left as it is, to be resumed.
+            interrupted: Whether a signal came; what runs is then left as it is, to be resumed. Where no work was left,
+                it came too late to matter.
         """
         if self.fault is not None:
             status = "invalid" if isinstance(self.fault, ConfigError) else "failed"
-        elif interrupted:
+        elif interrupted and not self._dispatcher.finished:
             status = "interrupted"
         elif self.ending.startswith(STOPPED):  # what runs may be none of those: it goes on once the module is mended
             status = "failed"
         else:
+            self.ending = "" if self.ending == INTERRUPTED else self.ending  # it had come to its end by itself
             for trial in self.record.trials.values():
                 if trial.state == "paused":
                     self._end(trial, "stopped", trial.reason)

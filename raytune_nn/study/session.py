@@ -63,6 +63,7 @@ class StudyPlan:
             report_every=self.settings.cluster.report_every,
             no_report_timeout=self.settings.failures.no_report_timeout,
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
+            saves_to_leave=self.settings.cluster.grace_seconds > 0 and not self.scheduler.copies,
         )
 
     @property

@@ -17,11 +17,6 @@ class SafetyCopies:
         self._why, self._told = "", False
 
     @property
-    def wanted(self) -> bool:
-        """Whether there are any at all."""
-        return self._seconds is not None
-
-    @property
     def due(self) -> bool:
         """Whether it is time for one."""
         return self._seconds is not None and time.monotonic() - self._last >= self._seconds

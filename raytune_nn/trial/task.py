@@ -26,11 +26,13 @@ class StudyContext:
     report_every: float = 0.25  # seconds for which a slot gathers reports that need no answer
     keeps_rungs: bool = False  # whether the states with which trials may pause stay for good
     no_report_timeout: float | None = None  # seconds after which a slot that gave no answer is given up
+    saves_to_leave: bool = False  # whether a trial saves its state at any report, to leave an interrupted study
 
     @property
     def saves_states(self) -> bool:
         """Whether trials save the states of their trainings; with folds these are a few numbers."""
-        return self.objective.folds is None and (self.pauses or self.copy_seconds is not None)
+        saves = self.pauses or self.copy_seconds is not None or self.saves_to_leave
+        return self.objective.folds is None and saves
 
     @property
     def beat_seconds(self) -> float | None:

@@ -48,7 +48,7 @@ def make_settings(**budget: Any) -> schema.Config:
         objective=schema.ObjectiveConfig("val_acc", "max", schema.Take.best),
         budget=schema.BudgetConfig(**(limits | budget)),
         resources=schema.ResourcesConfig(1, 2, None, 1),
-        cluster=schema.ClusterConfig(None, None, None, 0.25),
+        cluster=schema.ClusterConfig(None, None, None, report_every=0.25, grace_seconds=20),
         failures=failures,
         checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states),
         security=schema.SecurityConfig([]),

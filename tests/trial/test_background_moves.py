@@ -37,7 +37,7 @@ class Script:
         return self.folder / str(epoch) / "file"
 
     def __call__(
-        self, study: object, task: object, isolation: object, send: Send, stopped: Any, out: Outbox, ranks: object
+        self, study: object, task: object, isolation: object, send: Send, stopped: Any, out: Outbox, *_: object
     ) -> None:
         for epoch in range(1, self.epochs + 1):
             if epoch in self.files:
