@@ -104,6 +104,7 @@ class FailuresConfig:
     """What happens when a trial fails."""
 
     max_retries: int = MISSING  # times that a trial is tried again after an exception or a lost process
+    storage_timeout: float = MISSING  # seconds for which a storage that refuses is tried again; 0: no second time
 
 
 @dataclass
@@ -113,6 +114,7 @@ class CheckpointsConfig:
     every_minutes: float | None = MISSING  # of a trial's training between two safety copies of its state; null: none
     keep_best: int = MISSING  # models of so many trials stay; with several objectives those of the Pareto front
     keep_states: KeepStates = MISSING
+    min_free: float = MISSING  # MB on the study's disk, below which no trial begins; running ones go on
 
 
 @dataclass

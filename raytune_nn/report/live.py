@@ -23,6 +23,12 @@ from raytune_nn.store.trial import ENDED, TrialRecord
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0  # between plain lines, but for a new best
 SHOWN_RUNNING, SHOWN_BEST = 8, 5
+_STORAGE = {  # what is said of it, by the type of an event
+    "waits": "waiting for the storage: {reason}",
+    "waited": "the storage is back after {seconds:.1f} s",
+    "held": "no other trial begins for now: {reason}",
+    "freed": "there is room again, and trials begin",
+}
 
 
 class LiveView:
@@ -73,6 +79,8 @@ class LiveView:
             self._opened(event["torn"], record)
             return
         self._record = record
+        if event["type"] in _STORAGE and self._settings.verbose:
+            self._print(_STORAGE[event["type"]].format(**event))
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)

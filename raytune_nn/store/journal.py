@@ -2,14 +2,13 @@
 
 A line is ``<crc32 of the JSON, 8 hex digits> <JSON>\\n``. Each driver appends to a segment of its own
 (``journal/00000.jsonl``, ``00001.jsonl``, …), so that a line torn by a killed driver is always the last of its segment:
-it is dropped and counted. Any other damage means that the disk changed what was written, and is refused.
+it is dropped and counted. Any other damage means that the disk changed what was written, and is refused. Where the
+storage refuses a line for a while, what it took of it is overwritten by the next try.
 """
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import time
 import zlib
 from collections.abc import Iterator
@@ -18,6 +17,8 @@ from typing import Any
 
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.folder import usable
+from raytune_nn.store.retry import NO_RETRY, Retry
+from raytune_nn.store.steady_file import SteadyFile
 
 Event = dict[str, Any]  # always has "type" and "time" (seconds since the epoch)
 
@@ -27,17 +28,18 @@ SYNC_SECONDS = 0.2  # a power cut can cost at most this much; a killed driver co
 class Journal:
     """Appends events to a new segment of the journal in ``folder``.
 
+    Args:
+        retry: Waits for the storage once the segment is there.
+
     Raises:
         UnusableError: The segment cannot be created.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, retry: Retry = NO_RETRY) -> None:
         self.path = folder / f"{len(_segments(folder)):05d}.jsonl"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
         with usable(self.path):
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, flags, 0o644)
-        self._torn = False  # the last line is half written: nothing may follow it
+            self._file = SteadyFile(self.path, retry)
         self._dirty = False
         self._synced = time.monotonic()
 
@@ -45,14 +47,11 @@ class Journal:
         """Writes one event and returns it; it survives the death of this process once this returns.
 
         Raises:
-            UnusableError: The line could not be written (disk full, gone, read-only), or one before it could not.
+            UnusableError: The line could not be written (disk full, gone, read-only).
         """
         event = {"type": type, "time": time.time(), **fields}
-        line = _encode(event)
         with usable(self.path):
-            if self._torn or os.write(self._file, line) != len(line):
-                self._torn = True  # a full disk takes a part of a line before it refuses the next
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._file.append(_encode(event))
         self._dirty = True
         return event
 
@@ -60,7 +59,7 @@ class Journal:
         """Puts what was appended on the disk itself, at most every ``SYNC_SECONDS`` unless forced."""
         if self._dirty and (force or time.monotonic() - self._synced > SYNC_SECONDS):
             with usable(self.path):
-                os.fsync(self._file)
+                self._file.sync()
             self._dirty, self._synced = False, time.monotonic()
 
     def close(self) -> None:
@@ -68,7 +67,7 @@ class Journal:
         try:
             self.sync(force=True)
         finally:
-            os.close(self._file)
+            self._file.close()
 
 
 def read_journal(folder: Path) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -33,7 +34,8 @@ class Lease:
 
     def release(self) -> None:
         """Lets the next driver in."""
-        self._file.truncate(0)
+        with contextlib.suppress(OSError):  # the storage is gone, and with it the name of who held it
+            self._file.truncate(0)
         self._file.close()
 
     def _lock(self, folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import finite
 from raytune_nn.config.secrets import Secrets
-from raytune_nn.errors import ConfigError, RaytuneError
+from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.checkpoints import States
@@ -21,6 +21,7 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.dispatcher import Dispatcher
+from raytune_nn.study.room import Room
 from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
@@ -40,6 +41,7 @@ class Conductor:
         listener: Told each event after it is in the journal.
         fidelity: What searcher and scheduler count.
         secrets: What tracebacks must not show.
+        room: Says whether another trial may begin.
     """
 
     def __init__(
@@ -55,8 +57,9 @@ class Conductor:
         listener: Listener,
         fidelity: Fidelity,
         secrets: Secrets,
+        room: Room,
     ) -> None:
-        self.record, self._journal = record, journal
+        self.record, self._journal, self.room = record, journal, room
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._max_retries = max_retries
         self._listener, self._fidelity, self._secrets = listener, fidelity, secrets
@@ -70,7 +73,8 @@ class Conductor:
 
         First come trials that lost their slot, then paused ones that the scheduler wants to go on, then new ones.
         """
-        if self.ending:
+        self.tick()
+        if self.ending or self.room.reason:
             return None
         return self._dispatcher.next()
 
@@ -158,14 +162,22 @@ class Conductor:
             self._end(trial, "stopped", verdict.reason)
 
     def tick(self) -> None:
-        """Called often, also while nothing happens: spent hours, and what must reach the disk."""
+        """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
         self._journal.sync()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
+            fault = self.room.look(self.record, self._write)
+            if fault is not None:
+                self.give_up(fault)
 
     def interrupt(self) -> None:
         """Ends the study but not its running trials: the same command goes on with them."""
         self.ending = self.ending or "interrupted"
+        self.room.retry.end()
+
+    def give_up(self, fault: UnusableError) -> None:
+        """Ends the study as ``interrupt`` does, since its storage cannot be used."""
+        self.fault, self.ending = fault, fault.rule
 
     def close(self, interrupted: bool) -> None:
         """Ends what still runs and writes how the study ended.
@@ -174,7 +186,8 @@ class Conductor:
             interrupted: Whether a signal came; what runs is then left as it is, to be resumed.
         """
         if self.fault is not None:
-            status = "invalid" if isinstance(self.fault, ConfigError) else "failed"
+            resumable = isinstance(self.fault, UnusableError)
+            status = "invalid" if isinstance(self.fault, ConfigError) else "interrupted" if resumable else "failed"
         elif interrupted:
             status = "interrupted"
         else:
@@ -227,6 +240,7 @@ class Conductor:
     def _write(self, type: str, **fields: Any) -> None:
         event = self._journal.append(type, **fields)
         self.record.apply(event)
+        self.room.heard(event, self.record)
         self._listener(event, self.record)
 
 

@@ -18,7 +18,10 @@ from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 
 # What may differ between two commands on the same study.
-CHANGEABLE = ("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "verbose", "mode", "study")
+CHANGEABLE = (
+    *("budget.num_trials", "budget.max_hours", "failures.storage_timeout"),
+    *("checkpoints", "cluster", "verbose", "mode", "study"),
+)
 
 
 def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any]) -> bool:

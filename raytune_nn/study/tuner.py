@@ -21,7 +21,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raytune_nn.config.schema import ResourcesConfig
-from raytune_nn.errors import ConfigError
+from raytune_nn.errors import ConfigError, UnusableError
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.trial.targets import TargetCheck, import_ends_process
 from raytune_nn.trial.task import StudyContext, TrialTask
@@ -162,6 +162,9 @@ class _Verdicts(_OfDriver, TrialScheduler):
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if "unusable" in result:
+            self._conductor.give_up(UnusableError(*result["unusable"]))
+            return TrialScheduler.STOP
         if result["ended"]:
             self._conductor.ended(id, result["error"], self._shares_gpu and "out_of_memory" in result)
             return TrialScheduler.STOP

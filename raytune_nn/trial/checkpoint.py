@@ -12,9 +12,9 @@ import yaml
 from pytorch_lightning import Trainer
 
 from raytune_nn.config.objective import Objective, Values, finite
+from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.trial.outbox import Outbox
 
-MODEL = "model.ckpt"
 CONFIG = "config.yaml"
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.space.merge import merge_params
+from raytune_nn.store.free_space import refuse_below
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.folds import FoldStates, Send, run_folds
@@ -58,7 +60,9 @@ def run_trial(
     if ranks.rank:
         logger: TrialLogger = SilentLogger(run, task.id)
     else:
-        logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
+        retry, after = outbox.retry, task.saves if task.epoch else None
+        retry.run(partial(refuse_below, study.folder, study.min_free))
+        logger = retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry), run)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
     checkpoints = folder / "checkpoints"
 
@@ -66,7 +70,8 @@ def run_trial(
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, front)
+        straight = Outbox(retry=outbox.retry)
+        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, front, outbox=straight)
 
     failed = True
     try:

@@ -21,9 +21,10 @@ from ray.util.placement_group import get_current_placement_group, placement_grou
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.errors import UnusableError
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.ranks import Ranks
-from raytune_nn.trial.targets import TargetCheck
+from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Outcome:
 
     error: str = ""
     out_of_memory: bool = False  # of a GPU
+    unusable: tuple[str, str | None, str] | None = None  # arguments of an error: the storage did not come back
 
 
 def attempt(train: Callable[[], None]) -> Outcome:
@@ -46,6 +48,8 @@ def attempt(train: Callable[[], None]) -> Outcome:
 
     try:
         train()
+    except UnusableError as error:
+        return Outcome(traceback.format_exc(), unusable=as_plain(error))
     except BaseException as error:
         return Outcome(traceback.format_exc(), is_out_of_memory(error))
     return Outcome()

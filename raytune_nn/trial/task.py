@@ -23,6 +23,8 @@ class StudyContext:
     copy_seconds: float | None = None  # a trial saves its state once it has trained so long since the last; None: never
     report_every: float = 0.25  # seconds for which a slot gathers reports that need no answer
     keeps_rungs: bool = False  # whether the states with which trials may pause stay for good
+    storage_timeout: float = 0.0  # seconds for which a slot waits for a storage that refuses
+    min_free: float = 0.0  # MB on the study's disk, below which no trial begins
 
     @property
     def saves_states(self) -> bool:

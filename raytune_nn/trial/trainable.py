@@ -13,11 +13,13 @@ import time
 import traceback
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from raytune_nn.errors import RaytuneError
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.gang import Gang, Outcome, attempt, start_gang
 from raytune_nn.trial.outbox import Outbox, node_folder
 from raytune_nn.trial.ranks import ALONE, Ranks
@@ -61,7 +63,8 @@ class TrialActor(tune.Trainable):
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
 
         With ``out_of_memory``, the error was that a GPU's memory was too small.
-        With ``refused``, the arguments of an error, no configuration of this study can be trained.
+        With ``refused``, the arguments of an error, no configuration of this study can be trained; with ``unusable``,
+        the same, the study's storage did not come back in time.
         """
         if self._refusal is not None:
             return {"reports": [], "ended": True, "error": "", "refused": self._refusal}
@@ -97,7 +100,7 @@ class _Training(threading.Thread):
         super().__init__(daemon=True, name=f"trial-{task.id}")
         self._study, self._task, self._isolation, self._gang = study, task, isolation, gang
         self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
-        self._outbox = Outbox(node_folder(study.folder))
+        self._outbox = Outbox(node_folder(study.folder), Retry(Path(study.folder), study.storage_timeout))
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._unanswered = False  # whether the training waits for an answer to what was collected
@@ -152,8 +155,10 @@ class _Training(threading.Thread):
             except queue.Empty:
                 return {"reports": reports, "ended": False, "error": ""}
         outcome = self._outcome or Outcome()
-        short = {"out_of_memory": True} if outcome.out_of_memory else {}
-        return {"reports": reports, "ended": True, "error": outcome.error, **short}
+        more: dict[str, Any] = {"out_of_memory": True} if outcome.out_of_memory else {}
+        if outcome.unusable is not None:
+            more["unusable"] = outcome.unusable
+        return {"reports": reports, "ended": True, "error": outcome.error, **more}
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""

@@ -16,8 +16,10 @@ from raytune_nn.store.checkpoints import States
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event, Journal, read_journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.room import Room
 from raytune_nn.study.session import StudyPlan
 
 EPOCHS = 9  # of a whole training
@@ -30,7 +32,7 @@ def make_settings(**budget: Any) -> schema.Config:
     """A typed configuration; keywords are keys of ``budget`` and ``checkpoints``, or ``max_retries``."""
     max_retries = budget.pop("max_retries", 0)
     every_minutes, keep_best = budget.pop("every_minutes", None), budget.pop("keep_best", 1)
-    keep_states = budget.pop("keep_states", schema.KeepStates.none)
+    keep_states, min_free = budget.pop("keep_states", schema.KeepStates.none), budget.pop("min_free", 0)
     limits: dict[str, Any] = {"num_trials": 6, "max_epochs": EPOCHS} | dict.fromkeys(
         ("max_hours", "max_gpu_hours", "target")
     )
@@ -43,8 +45,8 @@ def make_settings(**budget: Any) -> schema.Config:
         budget=schema.BudgetConfig(**(limits | budget)),
         resources=schema.ResourcesConfig(1, 2, None, 1),
         cluster=schema.ClusterConfig(None, None, None, 0.25),
-        failures=schema.FailuresConfig(max_retries),
-        checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states),
+        failures=schema.FailuresConfig(max_retries, storage_timeout=0),
+        checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states, min_free),
         security=schema.SecurityConfig([]),
     )
 
@@ -86,8 +88,9 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     retries = plan.settings.failures.max_retries
     listener = Heard() if heard is None else heard
     states = States(folder.checkpoints)
+    room = Room(folder, plan.settings.checkpoints.min_free, 0, Retry())
     drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener, plan.fidelity, Secrets())
-    return Conductor(record, journal, states, *drivers)
+    return Conductor(record, journal, states, *drivers, room)
 
 
 def start(conductor: Conductor) -> str:
