@@ -80,7 +80,8 @@ class LiveView:
             return
         self._record = record
         if event["type"] in _STORAGE and self._settings.verbose:
-            self._print(_STORAGE[event["type"]].format(**event))
+            whose = f"trial {event['trial']}: " if "trial" in event else ""
+            self._print(whose + _STORAGE[event["type"]].format(**event))
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)

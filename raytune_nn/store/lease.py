@@ -29,14 +29,15 @@ class Lease:
             with usable(path):
                 self._lock(folder)
         except UnusableError:
-            self._file.close()
+            with contextlib.suppress(OSError):  # it would write what the disk did not take
+                self._file.close()
             raise
 
     def release(self) -> None:
         """Lets the next driver in."""
         with contextlib.suppress(OSError):  # the storage is gone, and with it the name of who held it
             self._file.truncate(0)
-        self._file.close()
+            self._file.close()
 
     def _lock(self, folder: Path) -> None:
         try:

@@ -5,8 +5,8 @@ What it looks at costs two calls of the system every few seconds, and nothing an
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +61,7 @@ class Room:
         now = time.monotonic()
         if now < self._next_look:
             return None
-        free = self.retry.run(lambda: shutil.disk_usage(self._folder.path).free, self._folder.path)
+        free = self.retry.run(self._free, self._folder.path)
         at_work = record.counts["running"] + record.counts["waiting"]
         needed = self._needed(at_work)
         self._judge(free, needed, write)
@@ -83,6 +83,13 @@ class Room:
         elif free >= needed and self.reason:
             self.reason = ""
             write("freed", free=free, needed=needed)
+
+    def _free(self) -> int:
+        """In bytes; a disk that has become read-only refuses as if it had been written to."""
+        disk = os.statvfs(self._folder.path)
+        if disk.f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return disk.f_bavail * disk.f_frsize
 
     def _needed(self, at_work: int) -> int:
         for kind, path in self._newest.items():

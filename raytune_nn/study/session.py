@@ -83,7 +83,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
 
     Args:
         listener: Told each event; the first is ``opened``, with the number of ``torn`` lines dropped from the journal.
-            Also ``waits``, which no journal has: the storage refuses, and the driver tries again until it does not.
+            Also ``waits`` without a trial, which no journal has: the storage refuses what the driver writes.
 
     Raises:
         UnusableError: The folder cannot be written, or another driver holds it.

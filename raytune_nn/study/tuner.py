@@ -162,6 +162,8 @@ class _Verdicts(_OfDriver, TrialScheduler):
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if "waits" in result:
+            self._conductor.waits(id, result["waits"])
         if "unusable" in result:
             self._conductor.give_up(UnusableError(*result["unusable"]))
             return TrialScheduler.STOP

@@ -64,7 +64,7 @@ class TrialActor(tune.Trainable):
 
         With ``out_of_memory``, the error was that a GPU's memory was too small.
         With ``refused``, the arguments of an error, no configuration of this study can be trained; with ``unusable``,
-        the same, the study's storage did not come back in time.
+        the same, the study's storage did not come back in time. With ``waits``, it is waited for, for this reason.
         """
         if self._refusal is not None:
             return {"reports": [], "ended": True, "error": "", "refused": self._refusal}
@@ -100,7 +100,9 @@ class _Training(threading.Thread):
         super().__init__(daemon=True, name=f"trial-{task.id}")
         self._study, self._task, self._isolation, self._gang = study, task, isolation, gang
         self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
-        self._outbox = Outbox(node_folder(study.folder), Retry(Path(study.folder), study.storage_timeout))
+        self._waits = ""  # why the storage is waited for, until that was told
+        retry = Retry(Path(study.folder), study.storage_timeout, self._wait)
+        self._outbox = Outbox(node_folder(study.folder), retry)
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._unanswered = False  # whether the training waits for an answer to what was collected
@@ -153,12 +155,12 @@ class _Training(threading.Thread):
                     raise queue.Empty
                 item = self._reports.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
-                return {"reports": reports, "ended": False, "error": ""}
+                return {"reports": reports, "ended": False, "error": "", **self._take_waits()}
         outcome = self._outcome or Outcome()
         more: dict[str, Any] = {"out_of_memory": True} if outcome.out_of_memory else {}
         if outcome.unusable is not None:
             more["unusable"] = outcome.unusable
-        return {"reports": reports, "ended": True, "error": outcome.error, **more}
+        return {"reports": reports, "ended": True, "error": outcome.error, **more, **self._take_waits()}
 
     def stop(self, seconds: float) -> bool:
         """Tells the training to end at its next report or beat; returns whether it did."""
@@ -188,6 +190,14 @@ class _Training(threading.Thread):
         """Whether to stop, asked where there is no report: the slot's call returns, so that it can be told."""
         self._reports.put((None, False))
         return self._stopping
+
+    def _wait(self, reason: str) -> None:
+        self._waits = reason
+        self._reports.put((None, False))
+
+    def _take_waits(self) -> dict[str, str]:
+        waits, self._waits = self._waits, ""
+        return {"waits": waits} if waits else {}
 
     def _must_wait(self, report: Report) -> bool:
         """Whether the scheduler may stop or pause the trial here."""

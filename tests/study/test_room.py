@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hand_study import Heard, conduct, make_plan, report, start, states
 
+from raytune_nn.errors import UnusableError
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.free_space import MB
@@ -25,8 +27,8 @@ class Disk:
 
     def __init__(self, folder: StudyFolder, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.free, self.looks, self.now = folder, 1000.0, 0, 100.0
-        self.heard = Heard()
-        patch.setattr("raytune_nn.study.room.shutil.disk_usage", self._usage)
+        self.heard, self.flag = Heard(), 0
+        patch.setattr("raytune_nn.study.room.os.statvfs", self._usage)
         patch.setattr("raytune_nn.study.room.time.monotonic", lambda: self.now)
         self.conductor = conduct(folder, make_plan(), self.heard)
         self.conductor.room = Room(folder, FLOOR, TIMEOUT, Retry())
@@ -34,7 +36,7 @@ class Disk:
     def _usage(self, path: Path) -> SimpleNamespace:
         assert path == self.folder.path
         self.looks += 1
-        return SimpleNamespace(free=int(self.free * MB))
+        return SimpleNamespace(f_bavail=int(self.free * MB) // 10, f_frsize=10, f_flag=self.flag)
 
     def later(self, seconds: float = LOOK_SECONDS) -> Conductor:
         """The conductor, which has looked at the clock after so many seconds."""
@@ -95,6 +97,7 @@ def test_what_trials_at_work_may_still_write_must_have_room(disk: Disk) -> None:
 
 def test_without_room_and_without_a_trial_at_work_it_ends_after_a_while_and_can_be_resumed(disk: Disk) -> None:
     trial = start(disk.conductor)
+    disk.conductor.reported(trial, report(1, 0.5))
     disk.free = 1.0
     for _ in range(100):
         disk.later()
@@ -111,6 +114,12 @@ def test_without_room_and_without_a_trial_at_work_it_ends_after_a_while_and_can_
     assert f"for {TIMEOUT:g} s (failures.storage_timeout)" in str(conductor.fault)
     conductor.close(interrupted=False)
     assert conductor.record.status == "interrupted"
+
+
+def test_a_disk_that_has_become_read_only_is_noticed_while_nothing_is_written(disk: Disk) -> None:
+    disk.flag = os.ST_RDONLY
+    with pytest.raises(UnusableError, match="Read-only file system"):
+        disk.later()
 
 
 def test_a_wait_of_the_driver_is_written_once_it_is_over(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
