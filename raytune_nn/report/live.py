@@ -48,6 +48,7 @@ class LiveView:
         self._shown = 0.0
         self._best_value: float | None = None  # shown last
         self._told_unsaved = False
+        self._told_storage = -LINE_SECONDS  # when something was said of it
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=30),
             TextColumn(f"{{task.completed:.0f}}/{counted(num_trials, 'trial')}"),
@@ -80,8 +81,7 @@ class LiveView:
             return
         self._record = record
         if event["type"] in _STORAGE and self._settings.verbose:
-            whose = f"trial {event['trial']}: " if "trial" in event else ""
-            self._print(whose + _STORAGE[event["type"]].format(**event))
+            self._say_of_storage(event)
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)
@@ -106,6 +106,13 @@ class LiveView:
         if torn and self._settings.verbose:
             lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
             self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
+
+    def _say_of_storage(self, event: Event) -> None:
+        """A trial that waits is one of many: one is named, and none where the driver has just waited itself."""
+        before, whose = self._told_storage, f"trial {event['trial']}: " if "trial" in event else ""
+        self._told_storage = time.monotonic()
+        if not whose or self._told_storage - before > LINE_SECONDS:
+            self._print(whose + _STORAGE[event["type"]].format(**event))
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from typing import TypeVar
 from raytune_nn.errors import ConfigError, InterruptedStudyError, UnusableError
 
 T = TypeVar("T")
+Tell = Callable[[str, bool], None]
 
 FIRST, LONGEST = 0.1, 5.0  # seconds between two tries: twice as many after each
 LOOK = 0.2  # seconds in which a signal is noticed
@@ -38,11 +39,11 @@ class Retry:
     Args:
         study: Its folder, which is there while its journal's folder is. None: that is not looked at.
         seconds: Of waiting, after which an action is given up; 0: at once.
-        tell: Told why, once a wait begins.
+        tell: Told why at each pause of a wait, and whether it is the first.
     """
 
     def __init__(
-        self, study: Path | None = None, seconds: float = 0.0, tell: Callable[[str], None] = lambda reason: None
+        self, study: Path | None = None, seconds: float = 0.0, tell: Tell = lambda reason, first: None
     ) -> None:
         self._journal = None if study is None else study / "journal"
         self._seconds, self._tell = seconds, tell
@@ -75,9 +76,8 @@ class Retry:
                 if self._spent or waited >= self._seconds:
                     self._spent = True  # nothing of what follows waits again
                     raise _given_up(refusal, path, self._seconds) from error
-                if not reason:
-                    reason = _described(refusal, path)
-                    self._tell(reason)
+                first, reason = not reason, reason or _described(refusal, path)
+                self._tell(reason, first)
                 self._sleep(min(delay, self._seconds - waited))
                 delay = min(2 * delay, LONGEST)
             else:

@@ -142,10 +142,6 @@ class Conductor:
         else:
             self._end(state, "complete")
 
-    def waits(self, trial: str, reason: str) -> None:
-        """A slot tries again to write what the storage refuses."""
-        self._write("waits", trial=trial, reason=reason)
-
     def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
         """Stops or pauses a trial after its last report, as the scheduler has decided.
 

@@ -31,13 +31,14 @@ class Room:
     Args:
         min_free: MB.
         seconds: Without room and without a trial at work, after which the study ends.
-        retry: Of the driver, whose waits come to the journal here.
+        retry: Of the driver. Its waits, and those of slots, come to the journal here.
     """
 
     def __init__(self, folder: StudyFolder, min_free: float, seconds: float, retry: Retry) -> None:
         self._folder, self._min_free, self._seconds, self.retry = folder, min_free, seconds, retry
         self._next_look = 0.0
         self._idle_since: float | None = None  # no room, and no trial at work
+        self._slot_waits: list[tuple[str, str]] = []  # not written yet
         self._newest: dict[str, Path] = {}  # a model and a state that were written last
         self._largest = {"model": 0, "state": 0}  # bytes, of those looked at
         self.reason = ""  # why no trial may begin now
@@ -50,6 +51,10 @@ class Room:
             trial = record.trials[event["trial"]]
             self._newest["state"] = state_path(self._folder.checkpoints, trial.id, trial.saves)
 
+    def slot_waits(self, trial: str, reason: str) -> None:
+        """A trial cannot write, and tries again."""
+        self._slot_waits.append((trial, reason))
+
     def look(self, record: StudyRecord, write: Callable[..., None]) -> UnusableError | None:
         """Called often, also while nothing happens; writes what has changed.
 
@@ -58,6 +63,9 @@ class Room:
         """
         for seconds, reason in self.retry.take_waits():
             write("waited", seconds=round(seconds, 3), reason=reason)
+        while self._slot_waits:
+            trial, reason = self._slot_waits.pop(0)
+            write("waits", trial=trial, reason=reason)
         now = time.monotonic()
         if now < self._next_look:
             return None

@@ -100,11 +100,12 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         if not record.study:  # before the journal's first line: a study that has begun has both
             write_yaml(folder.config, plan.config)
             write_yaml(folder.space, plan.space.to_mapping())
-        retry = Retry(
-            folder.path,
-            plan.settings.failures.storage_timeout,
-            lambda reason: listener({"type": "waits", "time": time.time(), "reason": reason}, record),
-        )
+
+        def tell(reason: str, first: bool) -> None:
+            if first:
+                listener({"type": "waits", "time": time.time(), "reason": reason}, record)
+
+        retry = Retry(folder.path, plan.settings.failures.storage_timeout, tell)
         journal = Journal(folder.journal, retry)
         try:
             listener(_write_opened(plan, folder, record, journal), record)

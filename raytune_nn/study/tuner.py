@@ -163,7 +163,7 @@ class _Verdicts(_OfDriver, TrialScheduler):
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
         if "waits" in result:
-            self._conductor.waits(id, result["waits"])
+            self._conductor.room.slot_waits(id, result["waits"])
         if "unusable" in result:
             self._conductor.give_up(UnusableError(*result["unusable"]))
             return TrialScheduler.STOP

@@ -191,8 +191,10 @@ class _Training(threading.Thread):
         self._reports.put((None, False))
         return self._stopping
 
-    def _wait(self, reason: str) -> None:
-        self._waits = reason
+    def _wait(self, reason: str, first: bool) -> None:
+        """Of whichever thread: it waits for the storage, and lives."""
+        if first:
+            self._waits = reason
         self._reports.put((None, False))
 
     def _take_waits(self) -> dict[str, str]:

@@ -60,8 +60,14 @@ def full() -> OSError:
 
 def test_it_is_tried_again_with_growing_pauses_and_said_once(clock: Clock) -> None:
     told: list[str] = []
+
+    def tell(reason: str, first: bool) -> None:
+        assert first == (reason not in told)
+        if first:
+            told.append(reason)
+
     act = Refused(full, 30.0, clock)
-    storage = Retry(seconds=60.0, tell=told.append)
+    storage = Retry(seconds=60.0, tell=tell)
     assert storage.run(act) == "done"
     assert told == ["/share/file: No space left on device"]
     [(seconds, reason)] = storage.take_waits()
@@ -130,7 +136,13 @@ def test_a_study_whose_folder_is_gone_is_waited_for_and_nothing_is_written_in_it
     study, away = tmp_path / "study", tmp_path / "away"
     (study / "journal").mkdir(parents=True)
     told: list[str] = []
-    storage = Retry(study, 60.0, told.append)
+
+    def tell(reason: str, first: bool) -> None:
+        assert first == (reason not in told)
+        if first:
+            told.append(reason)
+
+    storage = Retry(study, 60.0, tell)
     storage.run((study / "before").touch)
     study.rename(away)
     clock.on_sleep = lambda: None if clock.now < 110.0 or not away.exists() else _bring_back(away, study)
