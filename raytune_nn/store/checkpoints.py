@@ -23,7 +23,7 @@ from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import usable
 from raytune_nn.store.record import StudyRecord
-from raytune_nn.store.retry import NO_RETRY, Retry
+from raytune_nn.store.retry import Retry
 from raytune_nn.store.trial import TrialRecord
 
 MODEL = "model.ckpt"
@@ -49,8 +49,8 @@ class States:
         retry: Waits for the storage: what is not there for a while is not lost.
     """
 
-    def __init__(self, folder: Path, retry: Retry = NO_RETRY) -> None:
-        self._folder, self._retry = folder, retry
+    def __init__(self, folder: Path, retry: Retry | None = None) -> None:
+        self._folder, self._retry = folder, retry or Retry()
 
     def has(self, trial: TrialRecord) -> bool:
         """Whether the last state of a trial is there: somebody may have made room."""

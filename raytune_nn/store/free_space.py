@@ -48,12 +48,12 @@ def check_min_free(path: str, megabytes: float) -> None:
 
 
 def refuse_below(path: str, megabytes: float) -> None:
-    """For `Retry.run`: waits for so much room.
+    """For `Retry.run`: waits for so much room where a folder is, or is to be.
 
     Raises:
         OSError: There is less.
     """
-    free = shutil.disk_usage(path).free
+    free = shutil.disk_usage(_nearest(path)).free
     if free < megabytes * MB:
         reason = f"{free / MB:.1f} MB are free, and no trial starts below checkpoints.min_free={megabytes:g}"
         raise OSError(errno.ENOSPC, reason, path)

@@ -17,7 +17,7 @@ from typing import Any
 
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.folder import usable
-from raytune_nn.store.retry import NO_RETRY, Retry
+from raytune_nn.store.retry import Retry
 from raytune_nn.store.steady_file import SteadyFile
 
 Event = dict[str, Any]  # always has "type" and "time" (seconds since the epoch)
@@ -29,17 +29,17 @@ class Journal:
     """Appends events to a new segment of the journal in ``folder``.
 
     Args:
-        retry: Waits for the storage once the segment is there.
+        retry: Waits for the storage once the segment is there; None: nobody waits.
 
     Raises:
         UnusableError: The segment cannot be created.
     """
 
-    def __init__(self, folder: Path, retry: Retry = NO_RETRY) -> None:
+    def __init__(self, folder: Path, retry: Retry | None = None) -> None:
         self.path = folder / f"{len(_segments(folder)):05d}.jsonl"
         with usable(self.path):
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = SteadyFile(self.path, retry)
+            self._file = SteadyFile(self.path, retry or Retry())
         self._dirty = False
         self._synced = time.monotonic()
 

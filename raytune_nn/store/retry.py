@@ -104,9 +104,6 @@ class Retry:
             time.sleep(min(left, LOOK))
 
 
-NO_RETRY = Retry()
-
-
 def check_storage_timeout(seconds: float) -> None:
     """Checks ``failures.storage_timeout``.
 

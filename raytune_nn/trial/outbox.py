@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from raytune_nn.store.retry import NO_RETRY, Retry
+from raytune_nn.store.retry import Retry
 
 MOST = 2  # files that wait on the node at once, so that slow storage cannot fill its disk
 
@@ -43,7 +43,7 @@ class Outbox:
     Args:
         folder: On the node's own disk, where files wait; they have no names there, so that none outlives the process.
             None: files are written straight to their places.
-        retry: Waits for the storage.
+        retry: Waits for the storage; None: nobody waits.
 
     Raises:
         OSError: By any method, once a file cannot be written to its place: with its path and the system's reason.
@@ -51,8 +51,8 @@ class Outbox:
         UnusableError: The same, after the storage was waited for.
     """
 
-    def __init__(self, folder: str | None = None, retry: Retry = NO_RETRY) -> None:
-        self._folder, self.retry = folder, retry
+    def __init__(self, folder: str | None = None, retry: Retry | None = None) -> None:
+        self._folder, self.retry = folder, retry or Retry()
         self._line = ThreadPoolExecutor(1, "outbox")  # its thread starts with the first file that waits
         self._moves = deque[Future[Any]]()
         self._last: Future[Any] | None = None

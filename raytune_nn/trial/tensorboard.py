@@ -17,7 +17,7 @@ from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from torch.utils.tensorboard import FileWriter, SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
-from raytune_nn.store.retry import NO_RETRY, Retry
+from raytune_nn.store.retry import Retry
 from raytune_nn.store.steady_file import SteadyFile
 from raytune_nn.trial.event_files import cut_after
 
@@ -42,13 +42,13 @@ class TrialLogger(Logger):
         params: Mapping[str, Any],
         objective: Sequence[str],
         after: int | None = None,
-        retry: Retry = NO_RETRY,
+        retry: Retry | None = None,
     ) -> None:
         super().__init__()
         self._folder, self._trial = folder, trial
         self._objective = [f"final/{metric}" for metric in objective]
         self._marked = cut_after(folder, after)
-        self._writer = _Writer(folder, retry)
+        self._writer = _Writer(folder, retry or Retry())
         self._closed = False
         if self._marked is not None:
             self._writer.file.next_step = self._marked

@@ -64,6 +64,8 @@ def changed(path: str, value: object) -> dict[str, Any]:
         ("cluster.cpus", 8),
         ("checkpoints.keep_best", 3),
         ("checkpoints.every_minutes", None),
+        ("checkpoints.min_free", 5.0),
+        ("failures.storage_timeout", 5.0),
         ("cluster", {"address": "auto"}),
         ("verbose", 2),
         ("mode", "plan"),
