@@ -66,9 +66,10 @@ class Retry:
             try:
                 self._check_there()
                 done = action()
+                self._check_there()  # or it was done somewhere else
             except (OSError, UnusableError) as error:
                 refusal = error if isinstance(error, OSError) else error.__cause__
-                if not _passes(refusal):
+                if not (_passes(refusal) or self._may_be_gone(refusal, first=not reason)):
                     raise
                 waited = time.monotonic() - began
                 if self._ended:
@@ -97,6 +98,11 @@ class Retry:
     def _check_there(self) -> None:
         if self._journal is not None and not os.path.isdir(self._journal):
             raise OSError(errno.ENODEV, "the study's folder is gone", str(self._journal.parent))
+
+    def _may_be_gone(self, refusal: BaseException | None, first: bool) -> bool:
+        """Whether the folder went, or came back, in the middle of an action that did not find something in it."""
+        missing = isinstance(refusal, FileNotFoundError)
+        return missing and self._journal is not None and (first or not os.path.isdir(self._journal))
 
     def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds

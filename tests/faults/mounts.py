@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,15 +77,27 @@ def device_of(point: Path) -> str:
 
 @contextmanager
 def filled(disk: Path, leave: int = 0) -> Iterator[None]:
-    """While inside, only so many bytes are free there."""
-    filler = disk / "filler"
-    try:
-        with filler.open("wb", buffering=0) as file, suppress(OSError):
-            usage = os.statvfs(disk)
-            os.posix_fallocate(file.fileno(), 0, usage.f_bavail * usage.f_frsize - leave)
-            while not leave:  # whatever a file system counts, until it refuses
-                file.seek(0, os.SEEK_END)
-                file.write(bytes(512))
-        yield
-    finally:
-        filler.unlink(missing_ok=True)
+    """While inside, at most so many bytes are free there: what is freed is taken again."""
+    ended = threading.Event()
+    with tempfile.TemporaryFile(dir=disk, buffering=0) as file:
+        _fill(file.fileno(), leave)
+        filling = threading.Thread(target=lambda: _keep_filling(file.fileno(), leave, ended))
+        filling.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            filling.join()
+
+
+def _keep_filling(file: int, leave: int, ended: threading.Event) -> None:
+    while not ended.wait(0.02):
+        _fill(file, leave)
+
+
+def _fill(file: int, leave: int) -> None:
+    disk = os.fstatvfs(file)
+    free = disk.f_bavail * disk.f_frsize - leave
+    if free > 0:
+        with suppress(OSError):  # somebody was faster
+            os.posix_fallocate(file, os.fstat(file).st_size, free)

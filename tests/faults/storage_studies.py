@@ -83,7 +83,7 @@ class Studies:
         assert summary(self.study)["status"] == "complete"
         assert [row["trial"] for row in table] == [str(number) for number in range(self.trials)]
         for row in table:
-            assert (row["state"], row["epochs"]) == ("complete", str(EPOCHS))
+            assert (row["state"], row["epochs"]) == ("complete", str(EPOCHS)), summary(self.study)
             expected = float(row["params.model.value"]) + EPOCHS / 1000
             assert float(row["value"]) == pytest.approx(expected, abs=1e-6)
         told = [event for event in events(self.study) if event["type"] in ("suggested", "ended")]

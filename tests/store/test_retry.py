@@ -151,6 +151,27 @@ def test_a_study_whose_folder_is_gone_is_waited_for_and_nothing_is_written_in_it
     assert sorted(path.name for path in study.iterdir()) == ["after", "before", "journal"]
 
 
+def test_a_folder_that_goes_in_the_middle_of_an_action_is_waited_for_too(tmp_path: Path, clock: Clock) -> None:
+    study, away = tmp_path / "study", tmp_path / "away"
+    (study / "journal").mkdir(parents=True)
+    clock.on_sleep = lambda: _bring_back(away, study) if away.exists() else None
+    tries: list[str] = []
+
+    def write() -> None:
+        tries.append("write")
+        if len(tries) < 3:
+            study.rename(away)
+        if len(tries) == 1:
+            raise FileNotFoundError(errno.ENOENT, "no such file", "draft")
+
+    Retry(study, 60.0).run(write)
+    assert len(tries) == 3, "also after one that seemed to go well, somewhere else"
+    clock.on_sleep = lambda: None
+    with pytest.raises(FileNotFoundError):
+        Retry(study, 60.0).run((study / "missing").read_text)
+    assert clock.now < 102.0, "a file that is missing in a folder that is there is asked for twice"
+
+
 def _bring_back(away: Path, study: Path) -> None:
     assert not study.exists()
     away.rename(study)

@@ -44,7 +44,7 @@ class Disk:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        with patch("os.pwrite", self.write), patch("os.fsync", self.sync), patch("time.sleep"):
+        with patch("os.pwrite", self.write), patch("os.fsync", self.sync), patch("raytune_nn.store.retry.FIRST", 0.0):
             yield
 
 

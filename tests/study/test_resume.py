@@ -23,6 +23,7 @@ CONFIG: dict[str, Any] = {
     "study": {"name": "s", "resume": "auto"},
     "cluster": {"cpus": None},
     "checkpoints": {"every_minutes": 10, "keep_best": 1, "keep_states": "none"},
+    "failures": {"max_retries": 0, "storage_timeout": 300.0},
     "budget": {"num_trials": 6, "max_epochs": 9, "max_hours": None, "target": None},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001, "betas": [0.9, 0.99]},
 }
