@@ -7,16 +7,15 @@ import functools
 import logging
 import os
 import secrets
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 from unittest import mock
 
 from raytune_nn.cluster.fork_server import fork_server
+from raytune_nn.cluster.private_folder import RAYS, private_folder
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.errors import UnusableError
 
@@ -28,6 +27,7 @@ ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "RAY_prestart_worker_first_driver": "0",  # no trial uses these workers, and ray.init waits for them
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a slot as here
     "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_timeout_ms_task_wait_for_death_info": "60000",  # so long a lost process is not known to be one of a lost node
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they cost the driver four times what all the rest does
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours also knows SIGTERM and the exit code
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -36,8 +36,7 @@ ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_THRESHOLD_S": "60",
 }
-_RAYS = "r"  # its own folder inside ours: Ray opens it to everybody, and ours keeps everybody out
-_SOCKET = f"/rtnn-12345678/{_RAYS}/session_2026-12-31_23-59-59_123456_1234567/sockets/plasma_store"
+LOOPBACK = "127.0.0.1"
 
 
 @contextlib.contextmanager
@@ -56,7 +55,7 @@ def local_cluster(capacity: Capacity, verbose: int, preload: Sequence[str] = ())
     os.environ.update(ENVIRONMENT, TUNE_MAX_PENDING_TRIALS_PG=str(capacity.slots))
     forks = bool(preload) and sys.platform == "linux"
     with (
-        _temporary_folder() as folder,
+        private_folder() as folder,
         fork_server(folder, preload, quiet) if forks else contextlib.nullcontext(),
         _ray(capacity, folder, quiet, forks),
     ):
@@ -67,34 +66,19 @@ def local_cluster(capacity: Capacity, verbose: int, preload: Sequence[str] = ())
 def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[None]:
     import ray
 
-    importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting
+    importing = threading.Thread(target=import_tune)  # takes a second that ray.init spends waiting
     try:
         os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
         importing.start()
         _start(capacity, folder, quiet, forks)
         importing.join()
         if quiet:
-            _silence(ray)
+            silence(ray)
         yield
     finally:
         if importing.is_alive():
             importing.join()
         ray.shutdown()
-
-
-@contextlib.contextmanager
-def _temporary_folder() -> Iterator[str]:
-    folder = tempfile.mkdtemp(prefix="rtnn-", dir=_short_temporary_folder())
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _short_temporary_folder() -> str:
-    """That of the environment, unless Ray's sockets in it would have longer paths than the system allows."""
-    folder = tempfile.gettempdir()
-    return folder if len(os.fsencode(folder + _SOCKET)) <= 107 else "/tmp"
 
 
 def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
@@ -103,16 +87,17 @@ def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     starting_workers = _forking_workers() if forks else contextlib.nullcontext()
     try:
-        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), starting_workers:
+        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), on_loopback(), starting_workers:
             ray.init(
                 address="local",
                 num_cpus=max(1, int(capacity.cpus)),
                 num_gpus=int(capacity.gpus),
                 include_dashboard=False,
+                _node_ip_address=LOOPBACK,
                 configure_logging=not quiet,
                 log_to_driver=not quiet,
                 logging_level=logging.ERROR if quiet else logging.INFO,
-                _temp_dir=os.path.join(folder, _RAYS),
+                _temp_dir=os.path.join(folder, RAYS),
             )
     except SystemExit as exit:  # Ray's own answer to a SIGTERM
         raise KeyboardInterrupt from exit
@@ -162,6 +147,18 @@ def _apart_from_our_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def on_loopback() -> Iterator[None]:
+    """Ray's processes listen where the address of their node is, but ``ray.init`` takes another one than loopback's.
+
+    It puts the machine's address there, at which the network reaches all their ports.
+    """
+    from ray._private import services
+
+    with mock.patch.object(services, "resolve_ip_for_localhost", lambda host: host):
+        yield
+
+
+@contextlib.contextmanager
 def _forking_workers() -> Iterator[None]:
     """Ray's workers are forks of the fork server; it has no option for the program that starts them either."""
     from ray._private import ray_constants
@@ -171,7 +168,8 @@ def _forking_workers() -> Iterator[None]:
         yield
 
 
-def _silence(ray: Any) -> None:
+def silence(ray: Any) -> None:
+    """Keeps Ray's own messages from the terminal, once it is connected."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # importing ray and tune set it to their own taste
     ray._private.worker.print_to_stdstream = lambda *args, **keywords: None  # of lost workers; the study tells of them
 
@@ -184,5 +182,6 @@ def _write_token(folder: str) -> str:
     return path
 
 
-def _import_tune() -> None:
+def import_tune() -> None:
+    """Ray Tune, which reads the environment when it is imported."""
     import ray.tune  # noqa: F401

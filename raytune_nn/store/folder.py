@@ -76,20 +76,36 @@ class StudyFolder:
             return None
 
     def create(self) -> list[Path]:
-        """Makes the folder; a study that was marked invalid gives its name up.
+        """Makes the folder.
 
         Returns:
-            The folders that were not there, outermost first; ``remove`` takes them away again.
+            The folders that were not there, outermost first, or held nothing but a study that is marked invalid;
+            ``remove`` takes them away again.
 
         Raises:
             UnusableError: The storage cannot be written.
         """
         with usable(self.path):
-            if self.status() == "invalid":
-                shutil.rmtree(self.path)
-            made = [path for path in (*reversed(self.path.parents), self.path) if not path.exists()]
+            made = [path for path in reversed(self.path.parents) if not path.exists()]
+            if self.status() == "invalid" or not self.path.exists():
+                made.append(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             return made
+
+    def clear_invalid(self, kept: str) -> None:
+        """A study that was marked invalid gives its name up: all its files go but this one.
+
+        Raises:
+            UnusableError: The system refuses.
+        """
+        with usable(self.path):
+            if self.status() != "invalid":
+                return
+            for path in sorted(self.path.iterdir(), key=lambda path: path == self.summary):  # the mark goes last
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != kept:
+                    path.unlink()
 
     def remove(self, made: list[Path]) -> None:
         """Leaves no trace of a study that could not begin, but for what somebody else has put beside it since.

@@ -40,13 +40,18 @@ class Retry:
         study: Its folder, which is there while its journal's folder is. None: that is not looked at.
         seconds: Of waiting, after which an action is given up; 0: at once.
         tell: Told why at each pause of a wait, and whether it is the first.
+        guard: Called before each try; raises where this process may not write any more.
     """
 
     def __init__(
-        self, study: Path | None = None, seconds: float = 0.0, tell: Tell = lambda reason, first: None
+        self,
+        study: Path | None = None,
+        seconds: float = 0.0,
+        tell: Tell = lambda reason, first: None,
+        guard: Callable[[], None] = lambda: None,
     ) -> None:
         self._journal = None if study is None else study / "journal"
-        self._seconds, self._tell = seconds, tell
+        self._seconds, self._tell, self._guard = seconds, tell, guard
         self._ended = self._spent = False
         self._waits: list[tuple[float, str]] = []
 
@@ -65,6 +70,7 @@ class Retry:
         while True:
             try:
                 self._check_there()
+                self._guard()
                 done = action()
                 self._check_there()  # or it was done somewhere else
             except (OSError, UnusableError) as error:

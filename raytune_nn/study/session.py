@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor, Listener
+from raytune_nn.study.failures import Failures
 from raytune_nn.study.results import summary, versions, write_results
 from raytune_nn.study.resume import check_branches, replay
 from raytune_nn.study.room import Room
@@ -62,6 +64,7 @@ class StudyPlan:
             fidelity=self.fidelity,
             copy_seconds=self._copy_seconds,
             report_every=self.settings.cluster.report_every,
+            no_report_timeout=self.settings.failures.no_report_timeout,
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
             storage_timeout=self.settings.failures.storage_timeout,
             min_free=self.settings.checkpoints.min_free,
@@ -90,9 +93,10 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         StudyMismatchError: An option that the space chooses from is not what it was.
     """
     made = folder.create()
-    lease = Lease(folder.path)
+    lease = Lease(folder.path, plan.command, lambda text: print(f"raytune_nn: {text}", file=sys.stderr))
     refused = False
     try:
+        folder.clear_invalid(lease.name)
         events = list(read_journal(folder.journal))
         record = StudyRecord.fold(plan.objective, events, plan.settings.checkpoints.keep_best)
         check_branches(folder.name, record, plan.branches)
@@ -105,10 +109,10 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             if first:
                 listener({"type": "waits", "time": time.time(), "reason": reason}, record)
 
-        retry = Retry(folder.path, plan.settings.failures.storage_timeout, tell)
-        journal = Journal(folder.journal, retry)
+        retry = Retry(folder.path, plan.settings.failures.storage_timeout, tell, lease.check)
+        journal = Journal(folder.journal, lease.check, retry)
         try:
-            listener(_write_opened(plan, folder, record, journal), record)
+            listener(_write_opened(plan, folder, record, journal, len(events)), record)
             keep_states = plan.settings.checkpoints.keep_states
             retention = Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states)
             keeper = _Keeper(folder, retention, retry, listener)
@@ -144,7 +148,7 @@ def _conductor(
         plan.scheduler,
         Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
         plan.num_trials,
-        settings.failures.max_retries,
+        Failures(settings.failures, record),
         listener,
         plan.fidelity,
         Secrets([plan.config, plan.branches]),
@@ -152,9 +156,10 @@ def _conductor(
     )
 
 
-def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal) -> Event:
+def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal, events: int) -> Event:
     event = journal.append(
         "opened",
+        events=events,
         name=folder.name,
         command=plan.command,
         versions=versions(),
@@ -174,7 +179,7 @@ class _Keeper:
         self._written = time.monotonic()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
-        if event["type"] in ("ended", "closed") or event.get("saved"):
+        if event["type"] in ("ended", "closed", "fell_back", "resumed") or event.get("saved"):
             self._retry.run(partial(self._drop, event, record), self._folder.checkpoints)
         if event["type"] in ("held", "freed") or time.monotonic() - self._written > SUMMARY_SECONDS:
             self._retry.run(lambda: write_json(self._folder.summary, summary(record)))
@@ -184,9 +189,11 @@ class _Keeper:
     def _drop(self, event: Event, record: StudyRecord) -> None:
         if event["type"] == "ended":
             self._retention.trial_ended(record.trials[event["trial"]], record)
-        elif event.get("saved"):
+        elif event.get("saved") or event.get("source") is not None:
             self._retention.state_saved(record.trials[event["trial"]])
-        elif event["status"] != "interrupted":
+        elif event["type"] == "fell_back":
+            self._retention.state_given_up(record.trials[event["trial"]])
+        elif event["type"] == "closed" and event["status"] != "interrupted":
             self._retention.study_ended()
 
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # comes with scikit-learn
 
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.kept_data import KeptData
@@ -32,7 +33,6 @@ LIBRARIES = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "
 _OURS = __name__.partition(".")[0]
 
 _SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [  # (read, write) of what torch keeps globally
-    (torch.get_num_threads, torch.set_num_threads),
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
@@ -73,7 +73,9 @@ class Isolation:
 
     def __init__(self, threads: int) -> None:
         self.data = KeptData()
-        torch.set_num_threads(threads)
+        self._pools = ThreadpoolController()
+        self._use_threads(threads)
+        self._threads = threads
         self._settings = [(write, read()) for read, write in _SETTINGS]
         self._environment = dict(os.environ)
         self._path = list(sys.path)
@@ -91,8 +93,7 @@ class Isolation:
         """
         for write, value in self._settings:
             write(value)
-        if threads is not None:
-            torch.set_num_threads(threads)
+        self._use_threads(self._threads if threads is None else threads)
         if os.environ != self._environment:
             os.environ.clear()
             os.environ.update(self._environment)
@@ -104,6 +105,11 @@ class Isolation:
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
+
+    def _use_threads(self, number: int) -> None:
+        """Also for numpy and scipy: how many threads share a sum decides its last bits, so it is not the machine's."""
+        torch.set_num_threads(number)
+        self._pools.limit(limits=number, user_api="blas")
 
 
 def _default_device() -> torch.device | None:

@@ -33,7 +33,6 @@ def test_a_killed_driver_loses_little_of_a_long_trial(tmp_path: Path) -> None:
             process.kill()
             process.communicate(timeout=TIMEOUT)
         assert process.returncode == -signal.SIGKILL
-        wait_until(lambda: all("Agent" in name for name in place.processes()), 60)  # Ray's agents end a minute later
         saved = {event["trial"] for event in _events(place, "reported") if event.get("saved")}
         begun = len(_events(place, "started"))
         ran = place.run(*STUDY, "checkpoints.every_minutes=null")  # another policy changes no result

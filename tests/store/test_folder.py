@@ -85,9 +85,10 @@ def test_an_invalid_study_gives_its_name_up_and_no_other_does(status: str, kept:
     folder = StudyFolder(tmp_path / "s")
     write_json(folder.summary, {"status": status})
     (folder.path / "tb").mkdir()
-    folder.create()
-    assert folder.path.is_dir()
-    assert everything_in(folder.path) == (["summary.json", "tb"] if kept else [])
+    (folder.path / ".lease").write_text("mine")
+    assert (folder.path in folder.create()) is not kept
+    folder.clear_invalid(kept=".lease")
+    assert everything_in(folder.path) == ([".lease", "summary.json", "tb"] if kept else [".lease"])
 
 
 def test_what_was_made_can_be_taken_away_again(tmp_path: Path) -> None:

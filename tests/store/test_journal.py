@@ -213,3 +213,74 @@ def test_a_line_is_a_checksum_and_json_that_anyone_can_read(tmp_path: Path) -> N
     assert json.loads(body) == event
     assert len(checksum) == 8
     assert int(checksum, 16) >= 0
+
+
+def open_as(folder: Path, events: int) -> Journal:
+    """The segment of a driver that has read so many events."""
+    journal = Journal(folder)
+    journal.append("opened", events=events)
+    return journal
+
+
+def test_what_a_driver_writes_after_another_one_has_read_the_journal_counts_for_nobody(tmp_path: Path) -> None:
+    suspended = open_as(tmp_path, 0)
+    suspended.append("counts", n=0)
+    second = open_as(tmp_path, 2)
+    suspended.append("late", n=1)
+    second.append("counts", n=2)
+    third = open_as(tmp_path, 4)
+    suspended.append("late", n=3)
+    second.append("late", n=4)
+    third.append("counts", n=5)
+    for journal in (suspended, second, third):
+        journal.close()
+    assert [event["type"] for event in read_journal(tmp_path)] == ["opened", "counts"] * 3
+
+
+def test_of_two_drivers_that_open_at_once_the_later_one_has_the_study(tmp_path: Path) -> None:
+    first, second = open_as(tmp_path, 0), open_as(tmp_path, 0)
+    first.append("late")
+    second.append("counts")
+    for journal in (first, second):
+        journal.close()
+    assert [event["type"] for event in read_journal(tmp_path)] == ["opened", "counts"]
+
+
+def test_a_driver_that_was_killed_before_its_first_line_changes_nothing(tmp_path: Path) -> None:
+    first = open_as(tmp_path, 0)
+    first.append("counts")
+    Journal(tmp_path).close()
+    segment(tmp_path, 1).write_bytes(b"0000")  # or in the middle of it
+    second = open_as(tmp_path, 2)
+    first.append("late")
+    second.close()
+    first.close()
+    assert [event["type"] for event in read_journal(tmp_path)] == ["opened", "counts", "opened"]
+
+
+def test_lines_that_another_driver_has_read_and_that_are_gone_are_damage(tmp_path: Path) -> None:
+    first = open_as(tmp_path, 0)
+    for n in range(3):
+        first.append("counts", n=n)
+    first.close()
+    open_as(tmp_path, 4).close()
+    path = segment(tmp_path)
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    with pytest.raises(UnusableError, match=r"00000\.jsonl: the last 1 of 4 lines by then are missing"):
+        list(read_journal(tmp_path))
+
+
+def test_a_driver_that_may_not_write_writes_nothing(tmp_path: Path) -> None:
+    refusals: list[Exception] = []
+
+    def guard() -> None:
+        for refusal in refusals:
+            raise refusal
+
+    journal = Journal(tmp_path, guard)
+    journal.append("counts")
+    refusals.append(UnusableError("lost"))
+    for write_more in (lambda: journal.append("late"), journal.sync, journal.close):
+        with pytest.raises(UnusableError, match="lost"):
+            write_more()
+    assert [event["type"] for event in read_journal(tmp_path)] == ["counts"]

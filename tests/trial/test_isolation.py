@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
 from raytune_nn.trial.isolation import Isolation
 
@@ -115,9 +116,18 @@ def test_a_setting_is_put_back(name: str) -> None:
 
 def test_a_trial_has_its_threads() -> None:
     Isolation(threads=2)
-    assert torch.get_num_threads() == 2
-    Isolation(threads=1)
-    assert torch.get_num_threads() == 1
+    assert (torch.get_num_threads(), _blas_threads()) == (2, {2})
+    isolation = Isolation(threads=1)
+    assert (torch.get_num_threads(), _blas_threads()) == (1, {1})
+    isolation.restore(0, threads=2)
+    assert (torch.get_num_threads(), _blas_threads()) == (2, {2})
+    isolation.restore(0)
+    assert (torch.get_num_threads(), _blas_threads()) == (1, {1})
+
+
+def _blas_threads() -> set[int]:
+    """Of numpy's library, and of scipy's."""
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 def test_a_seed_seeds_all_generators() -> None:
