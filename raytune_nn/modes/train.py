@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from raytune_nn.config.compose import Composed
+from raytune_nn.errors import UnusableError
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
@@ -14,9 +16,13 @@ from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
+from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.task import TrialTask
 
 if TYPE_CHECKING:
     from raytune_nn.trial.isolation import Isolation
+
+WAIT_SECONDS = 0.5  # between two looks at the disk
 
 
 def train(composed: Composed) -> None:
@@ -56,7 +62,7 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
     from raytune_nn.trial.saved_state import UnusableState
     from raytune_nn.trial.wind_down import WindDown
 
-    while (task := conductor.next_task()) is not None:  # again after a failure, if retries are asked for
+    while (task := _next_task(conductor)) is not None:  # again after a failure, if retries are asked for
         conductor.started(task.id)
         error, wind_down = "", WindDown(lambda: conductor.winds_down)
         try:
@@ -66,8 +72,11 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
                 isolation,
                 lambda report: conductor.reported(task.id, asdict(report)),
                 lambda: _is_ending(conductor),
+                Outbox(retry=conductor.room.retry),
                 wind_down=wind_down,
             )
+        except UnusableError as unusable:
+            conductor.give_up(unusable)
         except UnusableState as unusable:
             conductor.fall_back(task.id, str(unusable), traceback.format_exc())
             continue
@@ -77,6 +86,13 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
             conductor.left(task.id)
         else:
             conductor.ended(task.id, error)
+
+
+def _next_task(conductor: Conductor) -> TrialTask | None:
+    """Waits where the disk has no room; None once there is nothing left to train."""
+    while (task := conductor.next_task()) is None and not conductor.finished:
+        time.sleep(WAIT_SECONDS)
+    return task
 
 
 def _is_ending(conductor: Conductor) -> bool:

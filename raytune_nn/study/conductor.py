@@ -14,7 +14,7 @@ from typing import Any
 from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import finite
 from raytune_nn.config.secrets import Secrets
-from raytune_nn.errors import ConfigError, RaytuneError
+from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.causes import diagnose, shorten
@@ -25,6 +25,7 @@ from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import STOPPED, Failures
+from raytune_nn.study.room import Room
 from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
@@ -45,6 +46,7 @@ class Conductor:
         listener: Told each event after it is in the journal.
         fidelity: What searcher and scheduler count.
         secrets: What tracebacks must not show.
+        room: Says whether another trial may begin.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class Conductor:
         listener: Listener,
         fidelity: Fidelity,
         secrets: Secrets,
+        room: Room,
     ) -> None:
-        self.record, self._journal, self._states = record, journal, states
+        self.record, self._journal, self._states, self.room = record, journal, states, room
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._failures = failures
         self._listener, self._fidelity, self._secrets = listener, fidelity, secrets
@@ -77,7 +80,8 @@ class Conductor:
 
         First come trials that lost their slot, then paused ones that the scheduler wants to go on, then new ones.
         """
-        if self.ending or self.winds_down:
+        self.tick()
+        if self.ending or self.winds_down or self.room.reason:
             return None
         return self._dispatcher.next()
 
@@ -182,10 +186,13 @@ class Conductor:
             self._end(trial, "stopped", verdict.reason)
 
     def tick(self) -> None:
-        """Called often, also while nothing happens: spent hours, and what must reach the disk."""
+        """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
         self._journal.sync()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
+            fault = self.room.look(self.record, self._write)
+            if fault is not None:
+                self.give_up(fault)
         if self.winds_down and (time.monotonic() >= self._until or not self._dispatcher.running):
             self.ending = self.ending or INTERRUPTED
 
@@ -194,6 +201,11 @@ class Conductor:
         self.winds_down, self._until = True, time.monotonic() + grace_seconds
         if not grace_seconds:
             self.ending = self.ending or INTERRUPTED
+        self.room.retry.end()
+
+    def give_up(self, fault: UnusableError) -> None:
+        """Ends the study as ``interrupt`` does, since its storage cannot be used."""
+        self.fault, self.ending = fault, fault.rule
 
     def close(self, interrupted: bool) -> None:
         """Ends what still runs and writes how the study ended, and first whether the winner's model is damaged.
@@ -203,7 +215,8 @@ class Conductor:
                 it came too late to matter.
         """
         if self.fault is not None:
-            status = "invalid" if isinstance(self.fault, ConfigError) else "failed"
+            resumable = isinstance(self.fault, UnusableError)
+            status = "invalid" if isinstance(self.fault, ConfigError) else "interrupted" if resumable else "failed"
         elif interrupted and not self._dispatcher.finished:
             status = "interrupted"
         elif self.ending.startswith(STOPPED):  # what runs may be none of those: it goes on once the module is mended
@@ -272,4 +285,5 @@ class Conductor:
     def _write(self, type: str, **fields: Any) -> None:
         event = self._journal.append(type, **fields)
         self.record.apply(event)
+        self.room.heard(event, self.record)
         self._listener(event, self.record)

@@ -21,7 +21,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raytune_nn.config.schema import ResourcesConfig
-from raytune_nn.errors import ConfigError
+from raytune_nn.errors import ConfigError, UnusableError
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
 from raytune_nn.study.preemption import Preemption
@@ -164,6 +164,11 @@ class _Verdicts(OfDriver, TrialScheduler):
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if "waits" in result:
+            self._conductor.room.slot_waits(id, result["waits"])
+        if "storage_lost" in result:
+            self._conductor.give_up(UnusableError(*result["storage_lost"]))
+            return TrialScheduler.STOP
         if "left" in result:
             self._conductor.left(id)
             return TrialScheduler.NOOP  # its slot stays as it is: no other trial is to begin there

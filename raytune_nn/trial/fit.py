@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.space.merge import merge_params
+from raytune_nn.store.free_space import refuse_below
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
 from raytune_nn.trial.ctrl_c import keep_signals
@@ -69,14 +71,17 @@ def run_trial(
     if ranks.rank:
         logger: TrialLogger = SilentLogger(run, task.id)
     else:
-        logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
+        retry, after = outbox.retry, task.saves if task.epoch else None
+        retry.run(partial(refuse_below, study.folder, study.min_free))
+        logger = retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry), run)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, isolation, objective, Reporter(send, objective, pulse=pulse), logger, draft, front)
+        straight, report = Outbox(retry=outbox.retry), Reporter(send, objective, pulse=pulse)
+        return _train(config, isolation, objective, report, logger, draft, front, outbox=straight)
 
     failed = True
     try:

@@ -21,6 +21,7 @@ import torch
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.checkpoints import state_path
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.saved_state import as_unusable, write_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
@@ -76,7 +77,7 @@ def run_folds(
             done.metrics.append(fold.chosen.metrics)
             checkpoint = None
             if fold.chosen.checkpoint is not None and fold.values is not None:
-                _replace_files(draft, folder)
+                states.retry.run(partial(_replace_files, draft, folder), folder)
                 done.front, checkpoint = (fold.values,), folder.name
             may_pause, leaves = states.may_pause(done), wind_down.asked()
             saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done, may_pause, leaves)
@@ -116,6 +117,11 @@ class FoldStates:
         self._checkpoints, self._study, self._task = checkpoints, study, task
         self._logger, self._outbox = logger, outbox
         self._number, self._last_epoch = task.saves, task.epoch
+
+    @property
+    def retry(self) -> Retry:
+        """Waits for the storage."""
+        return self._outbox.retry
 
     @property
     def folder(self) -> Path:

@@ -27,6 +27,8 @@ class StudyContext:
     keeps_rungs: bool = False  # whether the states with which trials may pause stay for good
     no_report_timeout: float | None = None  # seconds after which a slot that gave no answer is given up
     saves_to_leave: bool = False  # whether a trial saves its state at any report, to leave an interrupted study
+    storage_timeout: float = 0.0  # seconds for which a slot waits for a storage that refuses
+    min_free: float = 0.0  # MB on the study's disk, below which no trial begins
 
     @property
     def saves_states(self) -> bool:

@@ -14,11 +14,13 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from raytune_nn.errors import RaytuneError
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.gang import Gang, Outcome, attempt, start_gang
 from raytune_nn.trial.outbox import Outbox, node_folder
 from raytune_nn.trial.pulse import Pulse
@@ -69,7 +71,9 @@ class TrialActor(tune.Trainable):
         With ``out_of_memory``, the error was that a GPU's memory was too small; with ``node_lost``, that a worker's
         node is gone; with ``left``, the training has left an interrupted study before its end.
         With ``unusable``, it says why the trial cannot go on from the state that its task names.
-        With ``refused``, the arguments of an error, no configuration of this study can be trained.
+        With ``refused``, the arguments of an error, no configuration of this study can be trained; with
+        ``storage_lost``, the same, the study's storage did not come back in time.
+        With ``waits``, it is waited for, for this reason.
         """
         if self._refusal is not None:
             return {"reports": [], "ended": True, "error": "", "refused": self._refusal}
@@ -115,7 +119,9 @@ class _Training(threading.Thread):
         self._wind_down = WindDown(winds_down)
         self._study, self._task, self._isolation, self._gang = study, task, isolation, gang
         self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
-        self._outbox = Outbox(node_folder(study.folder))
+        self._waits = ""  # why the storage is waited for, until that was told
+        retry = Retry(Path(study.folder), study.storage_timeout, self._wait)
+        self._outbox = Outbox(node_folder(study.folder), retry)
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._pulse = Pulse()
@@ -177,13 +183,13 @@ class _Training(threading.Thread):
                     raise queue.Empty
                 item = self._reports.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
-                return {"reports": reports, "ended": False, "error": ""}
+                return {"reports": reports, "ended": False, "error": "", **self._take_waits()}
         outcome = self._outcome or Outcome()
-        names = ("out_of_memory", "node_lost", "unusable")
+        names = ("out_of_memory", "node_lost", "unusable", "storage_lost")
         more = {name: value for name in names if (value := getattr(outcome, name))}
         if self._wind_down.left and not outcome.error:
             more["left"] = True
-        return {"reports": reports, "ended": True, "error": outcome.error, **more}
+        return {"reports": reports, "ended": True, "error": outcome.error, **more, **self._take_waits()}
 
     def _next(self) -> tuple[dict[str, Any] | None, bool] | None:
         """The next report or beat; a beat as well where only batches went by, and nothing where none does."""
@@ -228,6 +234,16 @@ class _Training(threading.Thread):
         """Whether to stop, asked where there is no report: the slot's call returns, so that it can be told."""
         self._reports.put((None, False))
         return self._stopping
+
+    def _wait(self, reason: str, first: bool) -> None:
+        """Of whichever thread: it waits for the storage, and lives."""
+        if first:
+            self._waits = reason
+        self._reports.put((None, False))
+
+    def _take_waits(self) -> dict[str, str]:
+        waits, self._waits = self._waits, ""
+        return {"waits": waits} if waits else {}
 
     def _must_wait(self, report: Report) -> bool:
         """Whether the scheduler may stop or pause the trial here."""
