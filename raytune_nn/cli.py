@@ -19,6 +19,7 @@ from raytune_nn.config.explain import explain, nearest
 from raytune_nn.config.hydra_settings import only_searchpath
 from raytune_nn.errors import ConfigError, InterruptedStudyError, RaytuneError
 from raytune_nn.modes import run_mode
+from raytune_nn.study.interrupt import terminable
 
 # Hydra keeps its hands off: no folders, no log files, no logging set-up.
 _HYDRA = (
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     _import_from_here()
     try:
-        _compose_and_run(arguments)
+        with terminable():
+            _compose_and_run(arguments)
     except RaytuneError as error:
         return _fail(error)
     except OmegaConfBaseException as error:

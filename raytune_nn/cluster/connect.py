@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import os
 import secrets
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,6 +15,7 @@ from unittest import mock
 from raytune_nn.cluster.fork_server import fork_server
 from raytune_nn.cluster.private_folder import RAYS, private_folder
 from raytune_nn.cluster.resources import Capacity
+from raytune_nn.cluster.undisturbed import undisturbed
 from raytune_nn.errors import UnusableError
 
 ENVIRONMENT = {  # read when ray is imported: nothing may import it before
@@ -69,8 +68,9 @@ def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[
     importing = threading.Thread(target=import_tune)  # takes a second that ray.init spends waiting
     try:
         os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
-        importing.start()
-        _start(capacity, folder, quiet, forks)
+        with undisturbed():
+            importing.start()
+            _start(capacity, folder, quiet, forks)
         importing.join()
         if quiet:
             silence(ray)
@@ -84,10 +84,9 @@ def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[
 def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
     import ray
 
-    on_sigterm = signal.getsignal(signal.SIGTERM)
     starting_workers = _forking_workers() if forks else contextlib.nullcontext()
     try:
-        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), on_loopback(), starting_workers:
+        with _without_what_a_study_does_not_use(quiet), on_loopback(), starting_workers:
             ray.init(
                 address="local",
                 num_cpus=max(1, int(capacity.cpus)),
@@ -99,17 +98,12 @@ def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
                 logging_level=logging.ERROR if quiet else logging.INFO,
                 _temp_dir=os.path.join(folder, RAYS),
             )
-    except SystemExit as exit:  # Ray's own answer to a SIGTERM
-        raise KeyboardInterrupt from exit
     except Exception as error:
         raise UnusableError(
             "a local Ray must start",
             f"{type(error).__name__}: {error}",
             "cluster.cpus=1, or see verbose=2",
         ) from error
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, on_sigterm)  # ray.init sets its own
 
 
 @contextlib.contextmanager
@@ -129,20 +123,6 @@ def _without_what_a_study_does_not_use(quiet: bool) -> Iterator[None]:
         patches.enter_context(mock.patch.object(utils, "get_dashboard_dependency_error", return_value=missing))
         for method in unused:
             patches.enter_context(mock.patch.object(Node, method))
-        yield
-
-
-@contextlib.contextmanager
-def _apart_from_our_signals() -> Iterator[None]:
-    """Ray's processes get a session of their own.
-
-    A signal to the whole process group, as `timeout` and many batch systems send it, ends Ray under the driver, whose
-    next call to it then waits for a minute: the study has to be told by the driver alone, which ends Ray in order.
-    """
-    from ray._private import services
-
-    apart = functools.partial(services.ConsolePopen, start_new_session=True)
-    with mock.patch.object(services, "ConsolePopen", apart):
         yield
 
 

@@ -17,6 +17,7 @@ from raytune_nn.cluster.head_watch import head_watch
 from raytune_nn.cluster.nodes import answering
 from raytune_nn.cluster.private_folder import private_folder
 from raytune_nn.cluster.resources import Capacity
+from raytune_nn.cluster.undisturbed import undisturbed
 from raytune_nn.cluster.visit import FOLDER_VARIABLE, arrive, check_nodes
 
 
@@ -56,7 +57,7 @@ def existing_cluster(address: str, capacity: Capacity, verbose: int, study: Path
 def _join(address: str, quiet: bool) -> None:
     import ray
 
-    with answering(address), on_loopback():
+    with answering(address), on_loopback(), undisturbed():
         ray.init(
             address=address,
             configure_logging=not quiet,

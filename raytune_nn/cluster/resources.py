@@ -75,6 +75,9 @@ def check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
     if not 0 <= cluster.report_every < math.inf:
         rule = "cluster.report_every (seconds) must not be negative"
         raise ConfigError(rule, cluster.report_every, "cluster.report_every=0.25")
+    if not 0 <= cluster.grace_seconds < math.inf:
+        rule = "cluster.grace_seconds must not be negative; 0 leaves at once"
+        raise ConfigError(rule, cluster.grace_seconds, "cluster.grace_seconds=20")
     for name, least in (("cpus", 1), ("gpus", 0)):  # Ray counts whole ones: half a core too much never comes free
         there = getattr(cluster, name)
         if there is not None and not (least <= there < math.inf and there == int(there)):

@@ -97,6 +97,7 @@ class ClusterConfig:
     gpus: float | None = MISSING
     address: str | None = MISSING  # <host>:<port> or auto: one that runs already; null: a private one on this machine
     report_every: float = MISSING  # seconds: reports of a slot that need no answer go out together
+    grace_seconds: float = MISSING  # after a SIGTERM or Ctrl-C, for running trials to save their states; 0: none
 
 
 @dataclass
@@ -106,6 +107,7 @@ class FailuresConfig:
     max_retries: int = MISSING  # times that a trial is tried again after its process was lost
     retry_exceptions: bool = MISSING  # whether after an exception as well, which the same training mostly raises again
     no_report_timeout: float | None = MISSING  # seconds without a finished batch: its process is lost; null: no limit
+    storage_timeout: float = MISSING  # seconds for which a storage that refuses is tried again; 0: no second time
     stop_after: int | None = MISSING  # first trials that all fail the same way end the study; null: it goes on
 
 
@@ -116,6 +118,7 @@ class CheckpointsConfig:
     every_minutes: float | None = MISSING  # of a trial's training between two safety copies of its state; null: none
     keep_best: int = MISSING  # models of so many trials stay; with several objectives those of the Pareto front
     keep_states: KeepStates = MISSING
+    min_free: float = MISSING  # MB on the study's disk, below which no trial begins; running ones go on
 
 
 @dataclass

@@ -23,7 +23,7 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
     if wrong := failures(record):
         print(wrong)
     if record.status == "interrupted":
-        raise InterruptedStudyError("the study was interrupted; what it had is kept", fix=resume)
+        raise InterruptedStudyError(f"the study was interrupted; what it had is kept{_cut_off(record)}", fix=resume)
     if record.best is None:
         of_folds = " of all its folds" if record.objective.folds else ""
         states = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
@@ -35,6 +35,16 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
         )
     print(winner(record, folder))
     print(others)
+
+
+def _cut_off(record: StudyRecord) -> str:
+    """What became of the trials that ran."""
+    saved = [trial.just_saved for trial in record.trials.values() if trial.state == "running"]
+    if not saved:
+        return ""
+    states = "its state" if len(saved) == 1 else "their states"
+    rest = "" if all(saved) else ", the rest is trained again from the states before"
+    return f"; {sum(saved)} of {counted(len(saved), 'running trial')} saved {states}{rest}"
 
 
 def _mend(record: StudyRecord, folder: StudyFolder, resume: str) -> str:

@@ -15,7 +15,6 @@ from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError, NoSuccessfulTrialError
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.curve import draw_curve
-from raytune_nn.study.interrupt import terminable
 from raytune_nn.trial.ctrl_c import raise_if_interrupted
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ LR = "search_space.optimizer.lr"
 LEAST_STEPS = 20
 
 
-@terminable()
 def lr_range(composed: Composed) -> None:
     """Trains with a rising rate, draws the loss, and prints the search space and the command that follow from it.
 

@@ -37,6 +37,8 @@ from raytune_nn.space.space import Space
 from raytune_nn.space.variants import samples, variants
 from raytune_nn.store.checkpoints import check_checkpoints
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
+from raytune_nn.store.free_space import check_min_free
+from raytune_nn.store.retry import check_storage_timeout
 from raytune_nn.study.budget import check_budget
 from raytune_nn.study.failures import check_failures
 from raytune_nn.study.fidelity import check_decisions, check_unit
@@ -74,6 +76,7 @@ def preflight(composed: Composed) -> Checked:
     if settings.verbose not in (0, 1, 2):
         raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
     check_failures(settings.failures)
+    check_storage_timeout(settings.failures.storage_timeout)
     if not -(2**63) <= settings.seed < 2**63:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
     _check_epochs(settings)
@@ -91,6 +94,7 @@ def preflight(composed: Composed) -> Checked:
     address, capacity = _capacity(settings)
     folder = _folder(composed)
     check_storage(settings.study.storage)
+    check_min_free(settings.study.storage, settings.checkpoints.min_free)
     exists = check_resume(folder, settings, composed.config)
     plan = StudyPlan(
         settings=settings,

@@ -16,7 +16,6 @@ from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
-from raytune_nn.study.interrupt import terminable
 from raytune_nn.study.resume import stored_config
 from raytune_nn.trial.ctrl_c import raise_if_interrupted
 from raytune_nn.trial.targets import check_targets
@@ -25,7 +24,6 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 Metrics = Mapping[str, float]
 
 
-@terminable()
 def reproduce(composed: Composed) -> None:
     """Repeats ``study.trial``, or the best, in this process; the study itself is not touched.
 

@@ -12,7 +12,7 @@ from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.interrupt import interruptible, terminable
+from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
 
@@ -20,13 +20,17 @@ from raytune_nn.study.session import open_study, read_record
 SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
 
 
-@terminable()
 def search(composed: Composed) -> None:
     """Checks, starts a cluster, runs the study, and shows who won.
 
     Raises:
         RaytuneError: Bad configuration, a study without a successful trial, or an interruption.
     """
+    with Signals() as signals:
+        _search(composed, signals)
+
+
+def _search(composed: Composed, signals: Signals) -> None:
     checked = preflight(composed)
     plan, folder = checked.plan, checked.folder
     if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
@@ -35,23 +39,21 @@ def search(composed: Composed) -> None:
     if checked.address is None:
         check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials) as view:
-        conductor = _run(checked, view)
+        conductor = _run(checked, view, signals)
     show_ending(plan, folder, conductor.record, conductor.fault)
 
 
-def _run(checked: Checked, view: LiveView) -> Conductor:
+def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
     plan, settings = checked.plan, checked.plan.settings
     with _cluster(checked) as scratch:
         from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
 
-        with (
-            open_study(plan, checked.folder, view.heard) as conductor,
-            interruptible(conductor) as interrupted,
-        ):
-            context = plan.context(checked.folder)
-            most = checked.capacity.most
-            run_study(conductor, context, checked.targets, settings.resources, scratch, view.refresh, most)
-            conductor.close(interrupted.is_set())
+        signals.opening()
+        with open_study(plan, checked.folder, view.heard) as conductor:
+            with signals.interrupting(conductor, settings.cluster.grace_seconds, view.say):
+                context, most = plan.context(checked.folder), checked.capacity.most
+                run_study(conductor, context, checked.targets, settings.resources, scratch, view.refresh, most)
+            conductor.close(signals.came)
         return conductor
 
 

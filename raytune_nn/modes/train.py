@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from raytune_nn.config.compose import Composed
+from raytune_nn.errors import UnusableError
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.interrupt import interruptible, terminable
+from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.resume import is_finished
 from raytune_nn.study.session import open_study, read_record
+from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.task import TrialTask
 
 if TYPE_CHECKING:
     from raytune_nn.trial.isolation import Isolation
 
+WAIT_SECONDS = 0.5  # between two looks at the disk
 
-@terminable()
+
 def train(composed: Composed) -> None:
     """Checks, trains, and shows what came of it.
 
     Raises:
         RaytuneError: Bad configuration, a failed training, or an interruption.
     """
+    with Signals() as signals:
+        _train(composed, signals)
+
+
+def _train(composed: Composed, signals: Signals) -> None:
     checked = preflight(composed)
     plan, folder = checked.plan, checked.folder
     if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
         show_ending(plan, folder, record)
         return
     isolation = _prepared(checked)
-    with (
-        LiveView(plan.settings, plan.num_trials) as view,
-        open_study(plan, folder, view.heard) as conductor,
-        interruptible(conductor) as interrupted,
-    ):
-        _train_one(checked, conductor, isolation)
-        conductor.close(interrupted.is_set())
+    signals.opening()
+    with LiveView(plan.settings, plan.num_trials) as view, open_study(plan, folder, view.heard) as conductor:
+        with signals.interrupting(conductor, plan.settings.cluster.grace_seconds, view.say, alone=True):
+            _train_one(checked, conductor, isolation)
+        conductor.close(signals.came)
     show_ending(plan, folder, conductor.record, conductor.fault)
 
 
@@ -52,10 +60,11 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
     """The same body as in a slot of a cluster; reports are answered by a call."""
     from raytune_nn.trial.fit import run_trial
     from raytune_nn.trial.saved_state import UnusableState
+    from raytune_nn.trial.wind_down import WindDown
 
-    while (task := conductor.next_task()) is not None:  # again after a failure, if retries are asked for
+    while (task := _next_task(conductor)) is not None:  # again after a failure, if retries are asked for
         conductor.started(task.id)
-        error = ""
+        error, wind_down = "", WindDown(lambda: conductor.winds_down)
         try:
             run_trial(
                 checked.plan.context(checked.folder),
@@ -63,13 +72,27 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
                 isolation,
                 lambda report: conductor.reported(task.id, asdict(report)),
                 lambda: _is_ending(conductor),
+                Outbox(retry=conductor.room.retry),
+                wind_down=wind_down,
             )
+        except UnusableError as unusable:
+            conductor.give_up(unusable)
         except UnusableState as unusable:
             conductor.fall_back(task.id, str(unusable), traceback.format_exc())
             continue
         except (Exception, SystemExit):  # Lightning's answer to a second Ctrl-C is to exit
             error = traceback.format_exc()
-        conductor.ended(task.id, error)
+        if wind_down.left:
+            conductor.left(task.id)
+        else:
+            conductor.ended(task.id, error)
+
+
+def _next_task(conductor: Conductor) -> TrialTask | None:
+    """Waits where the disk has no room; None once there is nothing left to train."""
+    while (task := conductor.next_task()) is None and not conductor.finished:
+        time.sleep(WAIT_SECONDS)
+    return task
 
 
 def _is_ending(conductor: Conductor) -> bool:

@@ -24,6 +24,12 @@ from raytune_nn.store.trial import ENDED, TrialRecord
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0  # between plain lines, but for a new best
 SHOWN_RUNNING, SHOWN_BEST = 8, 5
+_STORAGE = {  # what is said of it, by the type of an event
+    "waits": "waiting for the storage: {reason}",
+    "waited": "the storage is back after {seconds:.1f} s",
+    "held": "no other trial begins for now: {reason}",
+    "freed": "there is room again, and trials begin",
+}
 TOLD_CAUSES = 10  # of failures, at once; all are told at the end
 
 
@@ -44,6 +50,7 @@ class LiveView:
         self._shown = 0.0
         self._best_value: float | None = None  # shown last
         self._told_unsaved = False
+        self._told_storage = -LINE_SECONDS  # when something was said of it
         self._told_causes = set[Diagnosis]()
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=30),
@@ -76,6 +83,8 @@ class LiveView:
             self._opened(event["torn"], record)
             return
         self._record = record
+        if event["type"] in _STORAGE and self._settings.verbose:
+            self._say_of_storage(event)
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
             self._note(event["type"], trial, record)
@@ -98,12 +107,24 @@ class LiveView:
         if self._live is not None and time.monotonic() - self._shown > REFRESH_SECONDS:
             self._draw()
 
+    def say(self, text: str) -> None:
+        """Prints a line, also from another thread."""
+        if self._settings.verbose:
+            self._print(text)
+
     def _opened(self, torn: int, record: StudyRecord) -> None:
         """What earlier drivers left: their best trials, and lines of the journal that they did not finish."""
         self._best = self._leaders(record.trials.values(), record)
         if torn and self._settings.verbose:
             lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
             self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
+
+    def _say_of_storage(self, event: Event) -> None:
+        """A trial that waits is one of many: one is named, and none where the driver has just waited itself."""
+        before, whose = self._told_storage, f"trial {event['trial']}: " if "trial" in event else ""
+        self._told_storage = time.monotonic()
+        if not whose or self._told_storage - before > LINE_SECONDS:
+            self._print(whose + _STORAGE[event["type"]].format(**event))
 
     def _tell_failure(self, event: Event) -> None:
         """At once, but each cause only once; how often it came is said at the end."""

@@ -17,12 +17,14 @@ import math
 import os
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import usable
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.retry import Retry
 from raytune_nn.store.seal import damage
 from raytune_nn.store.trial import TrialRecord
 
@@ -46,14 +48,16 @@ class States:
 
     Args:
         folder: The study's ``checkpoints`` folder.
+        retry: Waits for the storage: what is not there for a while is not lost.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, retry: Retry | None = None) -> None:
+        self._folder, self._retry = folder, retry or Retry()
 
     def has(self, trial: TrialRecord) -> bool:
         """Whether the last state of a trial is there: somebody may have made room."""
-        return trial.saves > 0 and state_path(self._folder, trial.id, trial.saves).is_file()
+        path = state_path(self._folder, trial.id, trial.saves)
+        return trial.saves > 0 and self._retry.run(path.is_file, path)
 
     def hand_over(self, source: TrialRecord, trial: TrialRecord) -> None:
         """Makes the last state of one trial the next one of another; the first may go on at once.
@@ -61,10 +65,13 @@ class States:
         Raises:
             UnusableError: The system refuses.
         """
+        self._retry.run(partial(self._hand_over, source, trial))
+
+    def _hand_over(self, source: TrialRecord, trial: TrialRecord) -> None:
         path = state_path(self._folder, trial.id, trial.saves + 1)
-        path.unlink(missing_ok=True)
-        if self.has(source):
-            with usable(path):
+        with usable(path):
+            path.unlink(missing_ok=True)
+            if self.has(source):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _link(state_path(self._folder, source.id, source.saves), path)
 
@@ -88,7 +95,7 @@ class States:
             return {}
         path = self._folder / trial.checkpoint / MODEL
         with usable(path):
-            why = damage(path) if path.parent.is_dir() else ""
+            why = self._retry.run(lambda: damage(path) if path.parent.is_dir() else "", path)
         file = str(path.relative_to(self._folder.parent))
         return {"trial": trial.id, "file": file, "why": why} if why else {}
 

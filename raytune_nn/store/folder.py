@@ -182,24 +182,6 @@ def check_storage(storage: str) -> None:
         ) from error
 
 
-def check_room(path: str, needed: int) -> None:
-    """Whether there is room for so many bytes where a folder is, or is to be.
-
-    Raises:
-        ConfigError: There is less.
-    """
-    there = Path(os.path.abspath(os.path.expanduser(path)))
-    while not os.path.exists(there) and there != there.parent:
-        there = there.parent
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise ConfigError(
-            "study.storage must have room for the checkpoints of a trial",
-            f"{needed / 1e6:.1f} MB are needed, and {free / 1e6:.1f} MB are free in {there}",
-            "free the disk, or study.storage=<a folder on a larger one>",
-        )
-
-
 @contextmanager
 def usable(path: Path) -> Iterator[None]:
     """What the system refuses inside becomes an error that says which file, and what to do.

@@ -2,7 +2,8 @@
 
 A line is ``<crc32 of the JSON, 8 hex digits> <JSON>\\n``. Each driver appends to a segment of its own
 (``journal/00000.jsonl``, ``00001.jsonl``, …), so that a line torn by a killed driver is always the last of its segment:
-it is dropped and counted. Any other damage means that the disk changed what was written, and is refused.
+it is dropped and counted. Any other damage means that the disk changed what was written, and is refused. Where the
+storage refuses a line for a while, what it took of it is overwritten by the next try.
 
 The first line of a segment says how many ``events`` its driver has read in all before. What comes there after them was
 written by a driver that had lost the study and did not know it yet: it counts for nobody.
@@ -10,7 +11,6 @@ written by a driver that had lost the study and did not know it yet: it counts f
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import time
@@ -21,6 +21,8 @@ from typing import Any
 
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.folder import usable
+from raytune_nn.store.retry import Retry
+from raytune_nn.store.steady_file import SteadyFile
 
 Event = dict[str, Any]  # always has "type" and "time" (seconds since the epoch)
 
@@ -32,22 +34,21 @@ class Journal:
 
     Args:
         guard: Called before anything is written; raises where this driver may not write any more.
+        retry: Waits for the storage once the segment is there; None: nobody waits.
 
     Raises:
         UnusableError: The segment cannot be created.
     """
 
-    def __init__(self, folder: Path, guard: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, folder: Path, guard: Callable[[], None] = lambda: None, retry: Retry | None = None) -> None:
         self._guard = guard
         segments = _segments(folder)
         self.path = folder / f"{len(segments):05d}.jsonl"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
         with usable(self.path):
             for last in segments[-1:]:
                 _sync(last)  # the new segment counts on what a driver before it was killed too early to sync
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.path, flags, 0o644)
-        self._torn = False  # the last line is half written: nothing may follow it
+            self._file = SteadyFile(self.path, retry or Retry())
         self._dirty = False
         self._synced = time.monotonic()
 
@@ -55,15 +56,12 @@ class Journal:
         """Writes one event and returns it; it survives the death of this process once this returns.
 
         Raises:
-            UnusableError: The line could not be written (disk full, gone, read-only), or one before it could not.
+            UnusableError: The line could not be written (disk full, gone, read-only).
         """
         self._guard()
         event = {"type": type, "time": time.time(), **fields}
-        line = _encode(event)
         with usable(self.path):
-            if self._torn or os.write(self._file, line) != len(line):
-                self._torn = True  # a full disk takes a part of a line before it refuses the next
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._file.append(_encode(event))
         self._dirty = True
         return event
 
@@ -72,7 +70,7 @@ class Journal:
         self._guard()
         if self._dirty and (force or time.monotonic() - self._synced > SYNC_SECONDS):
             with usable(self.path):
-                os.fsync(self._file)
+                self._file.sync()
             self._dirty, self._synced = False, time.monotonic()
 
     def close(self) -> None:
@@ -80,7 +78,7 @@ class Journal:
         try:
             self.sync(force=True)
         finally:
-            os.close(self._file)
+            self._file.close()
 
 
 def read_journal(folder: Path) -> Iterator[Event]:

@@ -28,7 +28,7 @@ class StudyRecord:
         self.trials: dict[str, TrialRecord] = {}
         self.study: Event = {}  # the first event: configuration, space, versions, command
         self.status = "running"
-        self.reason = ""  # why the study ended before its last trial
+        self.reason = ""  # why no trial begins now; at the end, why it came before the last trial
         self.wall_seconds = 0.0
         self.counts: Counter[str] = Counter()  # trials by state
         self.epochs = 0  # trained, all trials
@@ -196,6 +196,12 @@ class StudyRecord:
         if values is not None:
             self.kept.add(trial, values)
 
+    def _held(self, event: Event) -> None:
+        self.reason = event["reason"]
+
+    def _freed(self, event: Event) -> None:
+        self.reason = ""
+
     def _closed(self, event: Event) -> None:
         self.status, self.reason = event["status"], event.get("reason", "")
 
@@ -217,5 +223,7 @@ _HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {
     "damaged": StudyRecord._damaged,
     "retried": StudyRecord._retried,
     "ended": StudyRecord._ended,
+    "held": StudyRecord._held,
+    "freed": StudyRecord._freed,
     "closed": StudyRecord._closed,
 }

@@ -6,13 +6,15 @@ everything that it decides follows from the events in its journal.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import finite
 from raytune_nn.config.secrets import Secrets
-from raytune_nn.errors import ConfigError, RaytuneError
+from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.causes import diagnose, shorten
@@ -23,10 +25,12 @@ from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import STOPPED, Failures
+from raytune_nn.study.room import Room
 from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
 
+INTERRUPTED = "interrupted"
 ALONE_NEXT = "out of memory on a shared GPU: again with one to itself"
 ALONE_AND_FAILED = "out of memory with a GPU to itself: a smaller data.batch_size or model would fit"
 
@@ -42,6 +46,7 @@ class Conductor:
         listener: Told each event after it is in the journal.
         fidelity: What searcher and scheduler count.
         secrets: What tracebacks must not show.
+        room: Says whether another trial may begin.
     """
 
     def __init__(
@@ -57,8 +62,9 @@ class Conductor:
         listener: Listener,
         fidelity: Fidelity,
         secrets: Secrets,
+        room: Room,
     ) -> None:
-        self.record, self._journal, self._states = record, journal, states
+        self.record, self._journal, self._states, self.room = record, journal, states, room
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._failures = failures
         self._listener, self._fidelity, self._secrets = listener, fidelity, secrets
@@ -66,13 +72,16 @@ class Conductor:
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
+        self.winds_down = False  # no work is handed out: the study was interrupted, and trials that run leave
+        self._until = math.inf  # then what still runs is cut off
 
     def next_task(self) -> TrialTask | None:
         """The next piece of work; None where there is none (at present, see ``finished``).
 
         First come trials that lost their slot, then paused ones that the scheduler wants to go on, then new ones.
         """
-        if self.ending:
+        self.tick()
+        if self.ending or self.winds_down or self.room.reason:
             return None
         return self._dispatcher.next()
 
@@ -142,6 +151,10 @@ class Conductor:
         else:
             self._end(state, "complete")
 
+    def left(self, trial: str) -> None:
+        """The trial's training has left, as the study winds down; its last report says whether its state is saved."""
+        self._dispatcher.end(trial)
+
     def fall_back(self, trial: str, why: str, error: str) -> None:
         """The trial cannot go on from the state that its task named, which is nobody's fault and costs no retry.
 
@@ -173,28 +186,43 @@ class Conductor:
             self._end(trial, "stopped", verdict.reason)
 
     def tick(self) -> None:
-        """Called often, also while nothing happens: spent hours, and what must reach the disk."""
+        """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
         self._journal.sync()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
+            fault = self.room.look(self.record, self._write)
+            if fault is not None:
+                self.give_up(fault)
+        if self.winds_down and (time.monotonic() >= self._until or not self._dispatcher.running):
+            self.ending = self.ending or INTERRUPTED
 
-    def interrupt(self) -> None:
-        """Ends the study but not its running trials: the same command goes on with them."""
-        self.ending = self.ending or "interrupted"
+    def interrupt(self, grace_seconds: float = 0.0) -> None:
+        """Ends the study but not its running trials, which have so long to save their states; with 0 at once."""
+        self.winds_down, self._until = True, time.monotonic() + grace_seconds
+        if not grace_seconds:
+            self.ending = self.ending or INTERRUPTED
+        self.room.retry.end()
+
+    def give_up(self, fault: UnusableError) -> None:
+        """Ends the study as ``interrupt`` does, since its storage cannot be used."""
+        self.fault, self.ending = fault, fault.rule
 
     def close(self, interrupted: bool) -> None:
         """Ends what still runs and writes how the study ended, and first whether the winner's model is damaged.
 
         Args:
-            interrupted: Whether a signal came; what runs is then left as it is, to be resumed.
+            interrupted: Whether a signal came; what runs is then left as it is, to be resumed. Where no work was left,
+                it came too late to matter.
         """
         if self.fault is not None:
-            status = "invalid" if isinstance(self.fault, ConfigError) else "failed"
-        elif interrupted:
+            resumable = isinstance(self.fault, UnusableError)
+            status = "invalid" if isinstance(self.fault, ConfigError) else "interrupted" if resumable else "failed"
+        elif interrupted and not self._dispatcher.finished:
             status = "interrupted"
         elif self.ending.startswith(STOPPED):  # what runs may be none of those: it goes on once the module is mended
             status = "failed"
         else:
+            self.ending = "" if self.ending == INTERRUPTED else self.ending  # it had come to its end by itself
             for trial in self.record.trials.values():
                 if trial.state == "paused":
                     self._end(trial, "stopped", trial.reason)
@@ -257,4 +285,5 @@ class Conductor:
     def _write(self, type: str, **fields: Any) -> None:
         event = self._journal.append(type, **fields)
         self.record.apply(event)
+        self.room.heard(event, self.record)
         self._listener(event, self.record)

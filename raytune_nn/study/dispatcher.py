@@ -70,6 +70,11 @@ class Dispatcher:
         current = self._tasks.get(task.id)
         return current is not None and current.piece == task.piece
 
+    @property
+    def running(self) -> int:
+        """Pieces of work that began and are not over."""
+        return sum(self._record.trials[trial].state == "running" for trial in self._tasks)
+
     def begins_at(self, trial: str) -> int:
         """The epoch of the state with which the current piece of work on a trial begins; 0: from the beginning."""
         return self._tasks[trial].epoch

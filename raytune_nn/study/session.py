@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from raytune_nn.config.fidelity import EPOCHS, Fidelity
@@ -22,11 +23,13 @@ from raytune_nn.store.folder import StudyFolder, write_json, write_yaml
 from raytune_nn.store.journal import Event, Journal, read_journal, torn_lines
 from raytune_nn.store.lease import Lease
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor, Listener
 from raytune_nn.study.failures import Failures
 from raytune_nn.study.results import summary, versions, write_results
 from raytune_nn.study.resume import check_branches, replay
+from raytune_nn.study.room import Room
 from raytune_nn.trial.task import StudyContext
 
 SUMMARY_SECONDS = 10.0  # how old summary.json may be while a study runs
@@ -63,6 +66,9 @@ class StudyPlan:
             report_every=self.settings.cluster.report_every,
             no_report_timeout=self.settings.failures.no_report_timeout,
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
+            saves_to_leave=self.settings.cluster.grace_seconds > 0 and not self.scheduler.copies,
+            storage_timeout=self.settings.failures.storage_timeout,
+            min_free=self.settings.checkpoints.min_free,
         )
 
     @property
@@ -81,6 +87,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
 
     Args:
         listener: Told each event; the first is ``opened``, with the number of ``torn`` lines dropped from the journal.
+            Also ``waits`` without a trial, which no journal has: the storage refuses what the driver writes.
 
     Raises:
         UnusableError: The folder cannot be written, or another driver holds it.
@@ -98,13 +105,19 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         if not record.study:  # before the journal's first line: a study that has begun has both
             write_yaml(folder.config, plan.config)
             write_yaml(folder.space, plan.space.to_mapping())
-        journal = Journal(folder.journal, lease.check)
+
+        def tell(reason: str, first: bool) -> None:
+            if first:
+                listener({"type": "waits", "time": time.time(), "reason": reason}, record)
+
+        retry = Retry(folder.path, plan.settings.failures.storage_timeout, tell, lease.check)
+        journal = Journal(folder.journal, lease.check, retry)
         try:
             listener(_write_opened(plan, folder, record, journal, len(events)), record)
             keep_states = plan.settings.checkpoints.keep_states
             retention = Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states)
-            keeper = _Keeper(folder, retention, listener)
-            conductor = _conductor(plan, record, journal, States(folder.checkpoints), keeper)
+            keeper = _Keeper(folder, retention, retry, listener)
+            conductor = _conductor(plan, folder, record, journal, retry, keeper)
             for id, verdict in pending.items():
                 conductor.carry_out(record.trials[id], verdict)
             try:
@@ -115,7 +128,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             finally:
                 if record.status == "running":  # an error on the way: what is there can be resumed
                     conductor.close(interrupted=True)
-                write_results(folder, record)
+                retry.run(partial(write_results, folder, record))
         finally:
             journal.close()
     finally:
@@ -124,12 +137,14 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             folder.remove(made)
 
 
-def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: States, listener: Listener) -> Conductor:
+def _conductor(
+    plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal, retry: Retry, listener: Listener
+) -> Conductor:
     settings = plan.settings
     return Conductor(
         record,
         journal,
-        states,
+        States(folder.checkpoints, retry),
         plan.searcher,
         plan.scheduler,
         Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
@@ -138,6 +153,7 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
         listener,
         plan.fidelity,
         Secrets([plan.config, plan.branches]),
+        Room(folder, settings.checkpoints.min_free, settings.failures.storage_timeout, retry),
     )
 
 
@@ -159,11 +175,19 @@ def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, jou
 class _Keeper:
     """Hears every event: drops checkpoints that nobody needs, refreshes the summary, and passes the event on."""
 
-    def __init__(self, folder: StudyFolder, retention: Retention, listener: Listener) -> None:
-        self._folder, self._retention, self._listener = folder, retention, listener
+    def __init__(self, folder: StudyFolder, retention: Retention, retry: Retry, listener: Listener) -> None:
+        self._folder, self._retention, self._retry, self._listener = folder, retention, retry, listener
         self._written = time.monotonic()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
+        if event["type"] in ("ended", "closed", "fell_back", "resumed") or event.get("saved"):
+            self._retry.run(partial(self._drop, event, record), self._folder.checkpoints)
+        if event["type"] in ("held", "freed") or time.monotonic() - self._written > SUMMARY_SECONDS:
+            self._retry.run(lambda: write_json(self._folder.summary, summary(record)))
+            self._written = time.monotonic()
+        self._listener(event, record)
+
+    def _drop(self, event: Event, record: StudyRecord) -> None:
         if event["type"] == "ended":
             self._retention.trial_ended(record.trials[event["trial"]], record)
         elif event.get("saved") or event.get("source") is not None:
@@ -172,10 +196,6 @@ class _Keeper:
             self._retention.state_given_up(record.trials[event["trial"]])
         elif event["type"] == "closed" and event["status"] != "interrupted":
             self._retention.study_ended()
-        if time.monotonic() - self._written > SUMMARY_SECONDS:
-            write_json(self._folder.summary, summary(record))
-            self._written = time.monotonic()
-        self._listener(event, record)
 
 
 def read_record(folder: StudyFolder, objective: Objective) -> StudyRecord:

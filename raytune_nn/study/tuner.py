@@ -7,30 +7,31 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import uuid
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from unittest import mock
 
 from ray import tune
-from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory, RunConfig, Stopper, TuneConfig, Tuner
+from ray.tune import CheckpointConfig, PlacementGroupFactory, RunConfig, TuneConfig, Tuner
 from ray.tune.experiment import Trial
 from ray.tune.registry import get_trainable_cls, validate_trainable
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raytune_nn.config.schema import ResourcesConfig
-from raytune_nn.errors import ConfigError
+from raytune_nn.errors import ConfigError, UnusableError
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
 from raytune_nn.study.preemption import Preemption
+from raytune_nn.study.tune_loop import Ending, Events, OfDriver, Refresh
 from raytune_nn.study.watch import Watch
 from raytune_nn.trial.losses import lost_node
 from raytune_nn.trial.targets import TargetCheck, import_ends_process
 from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.trainable import TrialActor
-
-Refresh = Callable[[], None]
+from raytune_nn.trial.wind_down import Notice
 
 
 def run_study(
@@ -56,9 +57,10 @@ def run_study(
     Raises:
         ConfigError: The check failed; no trial was trained.
     """
-    trainable = tune.with_parameters(TrialActor, study=context, check=check)
-    feed = _Feed(conductor)
-    watch = Watch(context.no_report_timeout)
+    notice = Notice(uuid.uuid4().hex)
+    trainable = tune.with_parameters(TrialActor, study=context, check=check, notice=notice)
+    feed, watch = _Feed(conductor), Watch(context.no_report_timeout)
+    events = Events(conductor, notice, watch, refresh)
     verdicts = _Verdicts(conductor, feed, watch, shares_gpu=0 < resources.gpus < 1)
     tuner = Tuner(
         tune.with_resources(trainable, lambda config: _placement(resources, config["task"])),
@@ -74,12 +76,12 @@ def run_study(
             name="tune",
             storage_path=scratch,
             verbose=0,
-            callbacks=[_Events(conductor, watch, refresh)],
-            stop=_Ending(conductor),
+            callbacks=[events],
+            stop=Ending(conductor, events),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # a trial writes its own, where worth it
         ),
     )
-    with _trainable_at_hand(), any_loss_is_an_actors():
+    with _trainable_at_hand(), any_loss_is_an_actors(), contextlib.closing(notice):
         tuner.fit()
     if verdicts.refusal is not None:
         raise verdicts.refusal
@@ -107,18 +109,7 @@ def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFac
     return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}] * resources.workers)
 
 
-class _OfDriver:
-    """Has the conductor, and pickles without it: Tune saves its parts for a restore that the journal replaces."""
-
-    def __init__(self, conductor: Conductor) -> None:
-        super().__init__()
-        self._conductor = conductor
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class _Feed(_OfDriver, Searcher):
+class _Feed(OfDriver, Searcher):
     """Hands the conductor's tasks to Tune as configurations."""
 
     def __init__(self, conductor: Conductor) -> None:
@@ -127,7 +118,7 @@ class _Feed(_OfDriver, Searcher):
         self._given_back: set[int] = set()
 
     def suggest(self, trial_id: str) -> Any:
-        again = self._unstarted and not self._conductor.ending
+        again = self._unstarted and not (self._conductor.ending or self._conductor.winds_down)
         task = self._unstarted.popleft() if again else self._conductor.next_task()
         if task is not None:
             return {"task": task}
@@ -149,7 +140,7 @@ class _Feed(_OfDriver, Searcher):
         return True
 
 
-class _Verdicts(_OfDriver, TrialScheduler):
+class _Verdicts(OfDriver, TrialScheduler):
     """Answers Tune's results with the conductor's decisions."""
 
     def __init__(self, conductor: Conductor, feed: _Feed, watch: Watch, shares_gpu: bool) -> None:
@@ -173,6 +164,14 @@ class _Verdicts(_OfDriver, TrialScheduler):
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if "waits" in result:
+            self._conductor.room.slot_waits(id, result["waits"])
+        if "storage_lost" in result:
+            self._conductor.give_up(UnusableError(*result["storage_lost"]))
+            return TrialScheduler.STOP
+        if "left" in result:
+            self._conductor.left(id)
+            return TrialScheduler.NOOP  # its slot stays as it is: no other trial is to begin there
         if result["ended"] and "unusable" in result:
             self._conductor.fall_back(id, result["unusable"], result["error"])
             return TrialScheduler.STOP
@@ -222,29 +221,3 @@ class _Verdicts(_OfDriver, TrialScheduler):
 
     def debug_string(self) -> str:
         return ""
-
-
-class _Events(_OfDriver, Callback):
-    """What Tune tells besides results."""
-
-    def __init__(self, conductor: Conductor, watch: Watch, refresh: Refresh) -> None:
-        super().__init__(conductor)
-        self._watch, self._refresh = watch, refresh
-
-    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        self._watch.heard(trial)
-        self._conductor.started(trial.config["task"].id)
-
-    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        self._conductor.tick()
-        self._refresh()
-
-
-class _Ending(_OfDriver, Stopper):
-    """Ends the whole experiment once the conductor wants to."""
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        return bool(self._conductor.ending)

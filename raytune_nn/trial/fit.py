@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.space.merge import merge_params
+from raytune_nn.store.free_space import refuse_below
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.ctrl_c import keep_signals
 from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
@@ -24,6 +27,7 @@ from raytune_nn.trial.saved_state import as_unusable, check_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import SilentLogger, TrialLogger
 from raytune_nn.trial.training_state import TrainingState
+from raytune_nn.trial.wind_down import WindDown
 
 
 def run_trial(
@@ -35,6 +39,7 @@ def run_trial(
     outbox: Outbox | None = None,
     ranks: Ranks = ALONE,
     pulse: Pulse | None = None,
+    wind_down: WindDown | None = None,
 ) -> None:
     """Trains one trial to its end, or until told to stop.
 
@@ -47,15 +52,17 @@ def run_trial(
         outbox: Takes the files that reports speak of; None: each is in its place before its report is sent.
         ranks: The trial's workers, of which this one trains here.
         pulse: Counts batches; None: nobody asks.
+        wind_down: Whether to save the state and leave; and hears if that is how it ended.
 
     Raises:
         UnusableState: It cannot go on from the state that the task names.
         Exception: Whatever the user's code raises.
     """
     lighten()
+    keep_signals()
     folder = Path(study.folder)
     check_state(folder, task, ranks)
-    outbox = outbox or Outbox()
+    outbox, wind_down = outbox or Outbox(), wind_down or WindDown()
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
@@ -64,26 +71,29 @@ def run_trial(
     if ranks.rank:
         logger: TrialLogger = SilentLogger(run, task.id)
     else:
-        logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
+        retry, after = outbox.retry, task.saves if task.epoch else None
+        retry.run(partial(refuse_below, study.folder, study.min_free))
+        logger = retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry), run)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, isolation, objective, Reporter(send, objective, pulse=pulse), logger, draft, front)
+        straight, report = Outbox(retry=outbox.retry), Reporter(send, objective, pulse=pulse)
+        return _train(config, isolation, objective, report, logger, draft, front, outbox=straight)
 
     failed = True
     try:
         if study.objective.folds is None:
-            reporter = Reporter(tracker, study.objective, study, ranks, pulse)
+            reporter = Reporter(tracker, study.objective, study, ranks, pulse, wind_down)
             saves = study.saves_states or task.epoch > 0
             state = TrainingState(checkpoints, task, logger, reporter, outbox, ranks) if saves else None
             kept, values = checkpoints / task.id, task.values
             _train(config, isolation, study.objective, reporter, logger, kept, task.front, values, state, outbox, ranks)
         else:
             states = FoldStates(checkpoints, study, task, logger, outbox)
-            run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped)
+            run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped, wind_down)
         failed = not finite(tracker.values)
     finally:
         logger.close(tracker.values, failed)

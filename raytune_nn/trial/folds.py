@@ -21,10 +21,12 @@ import torch
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.checkpoints import state_path
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.saved_state import as_unusable, write_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
+from raytune_nn.trial.wind_down import WindDown
 
 Send = Callable[[Report], bool]
 # Trains (configuration, answers to its reports, folder for its model, front that a model worth keeping joins) and
@@ -40,6 +42,7 @@ def run_folds(
     train: Train,
     send: Send,
     stopped: Callable[[], bool],
+    wind_down: WindDown,
 ) -> None:
     """Trains fold after fold, until the last, a value that is not finite, or the answer to stop or pause.
 
@@ -53,6 +56,7 @@ def run_folds(
         train: Trains one fold.
         send: Takes the report after each fold, and answers whether to go on.
         stopped: Asked after each validation inside a fold; a fold that is cut short is not reported.
+        wind_down: Whether to leave after a fold; and hears if that is how it ended.
 
     Raises:
         ValueError: A fold ended without a validation.
@@ -73,12 +77,16 @@ def run_folds(
             done.metrics.append(fold.chosen.metrics)
             checkpoint = None
             if fold.chosen.checkpoint is not None and fold.values is not None:
-                _replace_files(draft, folder)
+                states.retry.run(partial(_replace_files, draft, folder), folder)
                 done.front, checkpoint = (fold.values,), folder.name
-            saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done)
+            may_pause, leaves = states.may_pause(done), wind_down.asked()
+            saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done, may_pause, leaves)
             means, seconds = mean_metrics(done.metrics, objective), time.monotonic() - started
-            report = Report(done.epochs, done.steps, seconds, means, checkpoint, saved, done.epochs if saved else None)
-            if not send(report) or fold.lost:
+            rung = done.epochs if saved and may_pause else None
+            if not send(Report(done.epochs, done.steps, seconds, means, checkpoint, saved, rung)) or fold.lost:
+                return
+            if saved and leaves:
+                wind_down.left = True
                 return
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -111,6 +119,11 @@ class FoldStates:
         self._number, self._last_epoch = task.saves, task.epoch
 
     @property
+    def retry(self) -> Retry:
+        """Waits for the storage."""
+        return self._outbox.retry
+
+    @property
     def folder(self) -> Path:
         """For the trial's model."""
         return self._checkpoints / self._task.id
@@ -131,16 +144,20 @@ class FoldStates:
         except Exception as error:  # pickle lets through whatever an object raises
             raise as_unusable(error) from error
 
-    def save(self, done: Done) -> bool:
-        """Saves where the answer to the report may be to pause, and returns whether it did."""
-        waits = self._study.pauses and self._study.waits(self._last_epoch, done.epochs)
-        self._last_epoch = done.epochs
-        if waits:
+    def may_pause(self, done: Done) -> bool:
+        """Whether the answer to the report may be to pause; to be asked once a report."""
+        earlier, self._last_epoch = self._last_epoch, done.epochs
+        return self._study.pauses and self._study.waits(earlier, done.epochs)
+
+    def save(self, done: Done, may_pause: bool, leaves: bool) -> bool:
+        """Saves where the trial may pause, or leaves an interrupted study, and returns whether it did."""
+        saves = may_pause or (leaves and self._study.saves_to_leave)
+        if saves:
             self._number += 1
             path = state_path(self._checkpoints, self._task.id, self._number)
             self._outbox.put(path, partial(write_state, asdict(done)), durable=True)
             self._logger.mark(self._number)
-        return waits
+        return saves
 
 
 def _replace_files(draft: Path, folder: Path) -> None:

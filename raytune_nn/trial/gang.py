@@ -21,10 +21,11 @@ from ray.util.placement_group import get_current_placement_group, placement_grou
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.errors import UnusableError
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.losses import lost_node
 from raytune_nn.trial.ranks import Ranks
-from raytune_nn.trial.targets import TargetCheck
+from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Outcome:
     out_of_memory: bool = False  # of a GPU
     node_lost: bool = False  # and a worker with it
     unusable: str = ""  # why the state that it was to go on from cannot be used
+    storage_lost: tuple[str, str | None, str] | None = None  # arguments of an error: the storage did not come back
 
 
 def attempt(train: Callable[[], None]) -> Outcome:
@@ -53,6 +55,8 @@ def attempt(train: Callable[[], None]) -> Outcome:
         train()
     except UnusableState as error:
         return Outcome(traceback.format_exc(), unusable=str(error))
+    except UnusableError as error:
+        return Outcome(traceback.format_exc(), storage_lost=as_plain(error))
     except BaseException as error:
         return Outcome("".join(traceback.format_exception(_users(error))), is_out_of_memory(error))
     return Outcome()

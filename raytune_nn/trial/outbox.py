@@ -3,7 +3,8 @@
 A report leaves once everything that it speaks of is in the study's folder; the training goes on meanwhile. Where that
 folder is on another filesystem than the node's own disk, as on a share, a file is written to the node first and a
 thread copies it over; what is handed out after it waits in line. On the same filesystem a file is in its place as soon
-as it is written: nothing ever waits, and there is no thread.
+as it is written: nothing ever waits, and there is no thread. Where the storage refuses a file that is needed, it is
+written again until it is taken (`raytune_nn.store.retry`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+
+from raytune_nn.store.retry import Retry
 
 MOST = 2  # files that wait on the node at once, so that slow storage cannot fill its disk
 
@@ -40,14 +43,16 @@ class Outbox:
     Args:
         folder: On the node's own disk, where files wait; they have no names there, so that none outlives the process.
             None: files are written straight to their places.
+        retry: Waits for the storage; None: nobody waits.
 
     Raises:
         OSError: By any method, once a file cannot be written to its place: with its path and the system's reason.
             Nothing that was handed out after it leaves.
+        UnusableError: The same, after the storage was waited for.
     """
 
-    def __init__(self, folder: str | None = None) -> None:
-        self._folder = folder
+    def __init__(self, folder: str | None = None, retry: Retry | None = None) -> None:
+        self._folder, self.retry = folder, retry or Retry()
         self._line = ThreadPoolExecutor(1, "outbox")  # its thread starts with the first file that waits
         self._moves = deque[Future[Any]]()
         self._last: Future[Any] | None = None
@@ -61,7 +66,7 @@ class Outbox:
         Args:
             path: Its place; the folder is made.
             durable: Whether a power cut must not take it back.
-            needed: Otherwise, where it cannot be brought to its place, the training goes on without.
+            needed: Otherwise, where it cannot be brought to its place, the training goes on without, and at once.
 
         Returns:
             Why it is not in its place; empty once it is.
@@ -69,7 +74,7 @@ class Outbox:
         waiting = None if self._folder is None else self._write_on_node(self._folder, write)
         if waiting is None:
             self.drain()
-            _write(path, write, durable)
+            self._write(path, write, durable, needed)
             arrival = Future[str]()
             arrival.set_result("")
             return arrival
@@ -99,6 +104,7 @@ class Outbox:
     def drop(self) -> None:
         """Nobody wants what still waits: it stays."""
         self._dropped = True
+        self.retry.end()
 
     def __enter__(self) -> Outbox:
         return self
@@ -134,14 +140,19 @@ class Outbox:
             if self._dropped or self._failure is not None:
                 return ""
             try:
-                waiting.seek(0)
-                _write(path, partial(shutil.copyfileobj, waiting, length=2**20), durable)
+                self._write(path, partial(_copy, waiting), durable, needed)
             except Exception as error:
                 if not needed:
                     self._lost = str(error)
                     return self._lost
                 self._failure = error
         return ""
+
+    def _write(self, path: Path, write: Write, durable: bool, needed: bool) -> None:
+        if needed:
+            self.retry.run(partial(_write, path, write, durable), path)
+        else:
+            _write(path, write, durable)
 
     def _hand_over(self, hand_over: Callable[[str], None]) -> None:
         if self._dropped or self._failure is not None:
@@ -157,6 +168,11 @@ class NoOutbox(Outbox):
         arrival = Future[str]()
         arrival.set_result("")
         return arrival
+
+
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
+    source.seek(0)
+    shutil.copyfileobj(source, target, length=2**20)
 
 
 def _write(path: Path, write: Write, durable: bool) -> None:

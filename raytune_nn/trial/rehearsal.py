@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import _TunerExitException
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.store.folder import check_room
+from raytune_nn.store.free_space import check_room
 from raytune_nn.trial.blame import blame
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint_size import checkpoint_size

@@ -16,6 +16,7 @@ from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.safety_copies import SafetyCopies
 from raytune_nn.trial.task import Report, StudyContext
+from raytune_nn.trial.wind_down import WindDown
 
 
 class Reporter(Checkpoint):
@@ -24,9 +25,9 @@ class Reporter(Checkpoint):
     A validation that ends an epoch is reported after the epoch's own hooks, so that the epoch's training metrics are in
     the same report. Lightning calls no callbacks that late but those that keep checkpoints, and this one does.
 
-    Where the answer may be to pause, or a safety copy is due, the report is held back until the state of the training
-    is saved, which is when the next epoch begins (`raytune_nn.trial.training_state`); at the end of the training it is
-    sent as it is.
+    Where the answer may be to pause, a safety copy is due or the study winds down, the report is held back until the
+    state of the training is saved, which is when the next epoch begins (`raytune_nn.trial.training_state`); at the end
+    of the training it is sent as it is.
 
     Args:
         send: Takes a report and answers whether the trial goes on.
@@ -34,6 +35,7 @@ class Reporter(Checkpoint):
         study: Says what counts as progress, and where the answer may be to pause; None: of no report.
         ranks: The trial's workers, whose mean is reported, and whose first one looks at the clock.
         pulse: Counts batches; None: nobody asks.
+        wind_down: Says whether the study winds down, and hears that the training leaves for it.
 
     Raises:
         ValueError: In the training: a validation within an epoch, where a trial may pause; or a counter, the study's
@@ -50,7 +52,10 @@ class Reporter(Checkpoint):
         study: StudyContext | None = None,
         ranks: Ranks = ALONE,
         pulse: Pulse | None = None,
+        wind_down: WindDown | None = None,
     ) -> None:
+        self._wind_down = wind_down or WindDown()
+        self._leaves = False  # once a state is saved
         self._send, self._objective, self._study, self._ranks = send, objective, study, ranks
         self._pulse = pulse or Pulse()
         self._may_pause = study is not None and study.pauses
@@ -99,13 +104,22 @@ class Reporter(Checkpoint):
         if not finite(values) or may_pause is None:
             self._send(report)
             _stop(trainer)
-        elif may_pause or self._copy_is_due():
+        elif self._wants_state() or may_pause:
             self._held, self.must_save = report, may_pause
         elif not self._send(replace(report, unsaved=self.copies.refusal() if self.copies.due else "")):
             _stop(trainer)
+        elif self._leaves and not self._may_pause and self._study is not None and self._study.saves_to_leave:
+            self._wind_down.left = True  # no state can be saved, however long it trains
+            _stop(trainer)
 
-    def _copy_is_due(self) -> bool:
-        return self.copies.wanted and self._ranks.agree(self.copies.due and self.copies.possible)
+    def _wants_state(self) -> bool:
+        """Whether the state is saved at this report for the trial's own sake."""
+        if self._study is None:  # of a fold
+            return False
+        asked = self._wind_down.asked()
+        wants = self.copies.due or (asked and self._study.saves_to_leave)
+        self._leaves, wanted = self._ranks.agree((asked, wants and self.copies.possible))
+        return wanted
 
     def _advance(self, report: Report) -> bool | None:
         """Whether the answer may be to pause; None where the module did not log the study's fidelity."""
@@ -129,7 +143,14 @@ class Reporter(Checkpoint):
         return self._held is not None
 
     def send_held(self, saved: bool) -> bool:
-        """Sends the report that was held back, and returns whether the trial goes on."""
+        """Sends the report that was held back before the next epoch, and returns whether that one is trained."""
+        goes_on = self._send_held(saved)
+        if goes_on and saved and self._leaves:
+            self._wind_down.left = True
+            return False
+        return goes_on
+
+    def _send_held(self, saved: bool) -> bool:
         report, self._held = self._held, None
         if saved:
             self.copies.saved()
@@ -138,7 +159,7 @@ class Reporter(Checkpoint):
         return report is None or self._send(replace(report, saved=saved, rung=rung, unsaved=unsaved))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.send_held(saved=False)
+        self._send_held(saved=False)
 
 
 def _stop(trainer: Trainer) -> None:

@@ -14,12 +14,7 @@ class SafetyCopies:
 
     def __init__(self, seconds: float | None) -> None:
         self._seconds, self._last = seconds, time.monotonic()
-        self._why, self._told = "", False
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there are any at all."""
-        return self._seconds is not None
+        self._why, self._skipped, self._told = "", "", False
 
     @property
     def due(self) -> bool:
@@ -39,7 +34,11 @@ class SafetyCopies:
         """There are none of this training: the trial goes on without."""
         self._why = self._why or why
 
+    def skip(self, why: str) -> None:
+        """The storage has not taken this one; there will be a next."""
+        self._last, self._skipped = time.monotonic(), why
+
     def refusal(self) -> str:
-        """Why there are none, the first time that it is asked for; else empty."""
+        """Why there are none, or not this one, the first time that it is asked for; else empty."""
         told, self._told = self._told, True
-        return "" if told else self._why
+        return "" if told else self._why or self._skipped

@@ -26,11 +26,15 @@ class StudyContext:
     report_every: float = 0.25  # seconds for which a slot gathers reports that need no answer
     keeps_rungs: bool = False  # whether the states with which trials may pause stay for good
     no_report_timeout: float | None = None  # seconds after which a slot that gave no answer is given up
+    saves_to_leave: bool = False  # whether a trial saves its state at any report, to leave an interrupted study
+    storage_timeout: float = 0.0  # seconds for which a slot waits for a storage that refuses
+    min_free: float = 0.0  # MB on the study's disk, below which no trial begins
 
     @property
     def saves_states(self) -> bool:
         """Whether trials save the states of their trainings; with folds these are a few numbers."""
-        return self.objective.folds is None and (self.pauses or self.copy_seconds is not None)
+        saves = self.pauses or self.copy_seconds is not None or self.saves_to_leave
+        return self.objective.folds is None and saves
 
     @property
     def beat_seconds(self) -> float | None:

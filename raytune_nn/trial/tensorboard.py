@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from torch.utils.tensorboard import FileWriter, SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from raytune_nn.store.retry import Retry
+from raytune_nn.store.steady_file import SteadyFile
 from raytune_nn.trial.event_files import cut_after
 
 
@@ -29,6 +32,7 @@ class TrialLogger(Logger):
         objective: The metrics that stand beside them in the HParams table.
         after: Number of the training state with which the trial goes on: what was written after it is taken out. None:
             it begins, and nothing of an earlier attempt stays.
+        retry: Waits for the storage, once there is a file.
     """
 
     def __init__(
@@ -38,12 +42,13 @@ class TrialLogger(Logger):
         params: Mapping[str, Any],
         objective: Sequence[str],
         after: int | None = None,
+        retry: Retry | None = None,
     ) -> None:
         super().__init__()
         self._folder, self._trial = folder, trial
         self._objective = [f"final/{metric}" for metric in objective]
         self._marked = cut_after(folder, after)
-        self._writer = _Writer(str(folder), flush_secs=3600)  # flushed at each report instead
+        self._writer = _Writer(folder, retry or Retry())
         self._closed = False
         if self._marked is not None:
             self._writer.file.next_step = self._marked
@@ -152,6 +157,11 @@ class _File(FileWriter):
     first_step = 0  # added to each
     next_step = 0  # after the last one written
 
+    def __init__(self, folder: str, retry: Retry, *arguments: Any) -> None:
+        super().__init__(folder, *arguments)
+        records = self.event_writer._async_writer._writer  # it has written its first, and lets nobody choose its file
+        records._writer = _EventFile(Path(self.event_writer._file_name), retry)
+
     def add_event(self, event: Any, step: Any = None, walltime: float | None = None) -> None:
         if step is not None:
             step = self.first_step + int(step)
@@ -168,12 +178,43 @@ class _Writer(SummaryWriter):
 
     file: _File
 
+    def __init__(self, folder: Path, retry: Retry) -> None:
+        self._retry = retry
+        super().__init__(str(folder), flush_secs=3600)  # flushed at each report instead
+
     def _get_file_writer(self) -> _File:
         if self.file_writer is None:
-            self.file = _File(self.log_dir, self.max_queue, self.flush_secs, self.filename_suffix)
+            self.file = _File(self.log_dir, self._retry, self.max_queue, self.flush_secs, self.filename_suffix)
             self.file_writer: Any = self.file
             self.all_writers: Any = {self.log_dir: self.file}
         return self.file
+
+
+class _EventFile:
+    """What an event file is written with: a record that the storage took in part does not stay in the middle.
+
+    Its own thread writes and may flush, a training flushes and closes.
+    """
+
+    def __init__(self, path: Path, retry: Retry) -> None:
+        self._file = SteadyFile(path, retry, size=path.stat().st_size)
+        self._records = bytearray()  # not in the file yet
+        self._lock = threading.Lock()
+
+    def write(self, record: bytes) -> None:
+        with self._lock:
+            self._records += record
+
+    def flush(self) -> None:
+        with self._lock:
+            if self._records:
+                self._file.append(bytes(self._records))
+                self._file.trust()  # a power cut may cost a curve its last points, never a trial
+                self._records.clear()
+
+    def close(self) -> None:
+        self.flush()
+        self._file.close()
 
 
 def _session_end(status: Any) -> Summary:

@@ -11,19 +11,23 @@ import queue
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ray import tune
 
 from raytune_nn.errors import RaytuneError
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.gang import Gang, Outcome, attempt, start_gang
 from raytune_nn.trial.outbox import Outbox, node_folder
 from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
+from raytune_nn.trial.wind_down import Notice, WindDown
 
 if TYPE_CHECKING:
     from raytune_nn.trial.isolation import Isolation
@@ -37,7 +41,9 @@ class TrialActor(tune.Trainable):
     _refusal: tuple[str, str | None, str] | None = None  # why no configuration of this study can be trained
     _gang: Gang | None = None  # the other workers, where a trial has several
 
-    def setup(self, config: dict[str, Any], study: StudyContext, check: TargetCheck) -> None:  # type: ignore[override]  # by with_parameters
+    def setup(  # type: ignore[override]  # by with_parameters
+        self, config: dict[str, Any], study: StudyContext, check: TargetCheck, notice: Notice
+    ) -> None:
         """Imports the libraries and the user's modules once, and checks that a trial can begin (stage B).
 
         The trial begins with the first ``step``: Tune gives its trial to another actor where one becomes free earlier.
@@ -46,6 +52,7 @@ class TrialActor(tune.Trainable):
         from raytune_nn.trial.instantiate import setting
         from raytune_nn.trial.rehearsal import prepare
 
+        self._notice = notice
         self._study, self._gang = study, start_gang(study, check)  # its workers import while this one does
         task: TrialTask = config["task"]
         try:
@@ -62,9 +69,11 @@ class TrialActor(tune.Trainable):
         """The reports since the last call; with ``ended`` true, and the error if there was one, at the last.
 
         With ``out_of_memory``, the error was that a GPU's memory was too small; with ``node_lost``, that a worker's
-        node is gone.
+        node is gone; with ``left``, the training has left an interrupted study before its end.
         With ``unusable``, it says why the trial cannot go on from the state that its task names.
-        With ``refused``, the arguments of an error, no configuration of this study can be trained.
+        With ``refused``, the arguments of an error, no configuration of this study can be trained; with
+        ``storage_lost``, the same, the study's storage did not come back in time.
+        With ``waits``, it is waited for, for this reason.
         """
         if self._refusal is not None:
             return {"reports": [], "ended": True, "error": "", "refused": self._refusal}
@@ -92,17 +101,27 @@ class TrialActor(tune.Trainable):
 
     def _take(self, config: dict[str, Any]) -> None:
         task: TrialTask = config["task"]
-        self._training = _Training(self._study, task, self._isolation, self._gang)
+        self._training = _Training(self._study, task, self._isolation, self._gang, self._notice.is_posted)
 
 
 class _Training(threading.Thread):
     """One trial in its thread, and the hand-over of its reports."""
 
-    def __init__(self, study: StudyContext, task: TrialTask, isolation: Isolation, gang: Gang | None = None) -> None:
+    def __init__(
+        self,
+        study: StudyContext,
+        task: TrialTask,
+        isolation: Isolation,
+        gang: Gang | None = None,
+        winds_down: Callable[[], bool] = lambda: False,
+    ) -> None:
         super().__init__(daemon=True, name=f"trial-{task.id}")
+        self._wind_down = WindDown(winds_down)
         self._study, self._task, self._isolation, self._gang = study, task, isolation, gang
         self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
-        self._outbox = Outbox(node_folder(study.folder))
+        self._waits = ""  # why the storage is waited for, until that was told
+        retry = Retry(Path(study.folder), study.storage_timeout, self._wait)
+        self._outbox = Outbox(node_folder(study.folder), retry)
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._pulse = Pulse()
@@ -123,8 +142,8 @@ class _Training(threading.Thread):
         from raytune_nn.trial.fit import run_trial
 
         with self._outbox:
-            answers = self._send, self._beat
-            run_trial(self._study, self._task, self._isolation, *answers, self._outbox, ranks, self._pulse)
+            answers = self._send, self._beat, self._outbox, ranks, self._pulse, self._wind_down
+            run_trial(self._study, self._task, self._isolation, *answers)
 
     def _end(self, outcome: Outcome) -> None:
         """Tells how it ended; the first time counts."""
@@ -134,11 +153,18 @@ class _Training(threading.Thread):
 
     def go_on(self) -> None:
         """Begins, or answers the report that was collected last: the trial continues."""
-        if self.ident is None:
-            self.start()
+        if self.ident is None and self._outcome is None:
+            self._begin()
         elif self._unanswered:
             self._unanswered = False
             self._answered.release()
+
+    def _begin(self) -> None:
+        if self._wind_down.asked():
+            self._wind_down.left = True
+            self._end(Outcome())
+        else:
+            self.start()
 
     def collect(self) -> dict[str, Any]:
         """Blocks for the next report or beat, then gathers what follows it shortly, until one waits for its answer.
@@ -157,11 +183,13 @@ class _Training(threading.Thread):
                     raise queue.Empty
                 item = self._reports.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
-                return {"reports": reports, "ended": False, "error": ""}
+                return {"reports": reports, "ended": False, "error": "", **self._take_waits()}
         outcome = self._outcome or Outcome()
-        names = ("out_of_memory", "node_lost", "unusable")
+        names = ("out_of_memory", "node_lost", "unusable", "storage_lost")
         more = {name: value for name in names if (value := getattr(outcome, name))}
-        return {"reports": reports, "ended": True, "error": outcome.error, **more}
+        if self._wind_down.left and not outcome.error:
+            more["left"] = True
+        return {"reports": reports, "ended": True, "error": outcome.error, **more, **self._take_waits()}
 
     def _next(self) -> tuple[dict[str, Any] | None, bool] | None:
         """The next report or beat; a beat as well where only batches went by, and nothing where none does."""
@@ -206,6 +234,16 @@ class _Training(threading.Thread):
         """Whether to stop, asked where there is no report: the slot's call returns, so that it can be told."""
         self._reports.put((None, False))
         return self._stopping
+
+    def _wait(self, reason: str, first: bool) -> None:
+        """Of whichever thread: it waits for the storage, and lives."""
+        if first:
+            self._waits = reason
+        self._reports.put((None, False))
+
+    def _take_waits(self) -> dict[str, str]:
+        waits, self._waits = self._waits, ""
+        return {"waits": waits} if waits else {}
 
     def _must_wait(self, report: Report) -> bool:
         """Whether the scheduler may stop or pause the trial here."""

@@ -128,7 +128,8 @@ class TrainingState(Callback):
         except Exception as error:  # also the user's own hooks are asked for their state
             if must_save:
                 raise
-            copies.refuse((str(error).strip() or type(error).__name__).splitlines()[0])
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            (copies.skip if isinstance(error, OSError) else copies.refuse)(why)
             saved = False
         return self._ranks.agree(saved)
 
@@ -143,7 +144,7 @@ class TrainingState(Callback):
         self._arrival = None
         if lost:
             self._number -= 1
-            self._reporter.copies.refuse(lost)
+            self._reporter.copies.skip(lost)
             self._reporter.copies.refusal()  # its report has told it
 
     def _save(self, trainer: Trainer, needed: bool) -> None:

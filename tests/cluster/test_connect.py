@@ -126,13 +126,26 @@ def test_a_ray_that_does_not_start_is_an_unusable_cluster(ray: FakeRay) -> None:
     assert leftovers() == []
 
 
-def test_a_sigterm_while_ray_starts_is_an_interruption(ray: FakeRay) -> None:
-    def fail() -> None:
-        raise SystemExit(15)  # what the handler that Ray sets does
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_ray_starts_is_heard_once_it_is_there(ray: FakeRay, number: signal.Signals) -> None:
+    started = []
 
-    ray.fails = fail
-    with pytest.raises(KeyboardInterrupt), local_cluster(capacity(), verbose=1):
-        pytest.fail("there is no cluster")
+    def signalled() -> None:
+        from ray._private import utils
+
+        utils.set_sigterm_handler(lambda *_: pytest.fail("Ray's handler"))  # type: ignore[no-untyped-call]
+        signal.raise_signal(number)
+        started.append(True)
+
+    ray.fails = signalled
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), local_cluster(capacity(), verbose=1):
+            pytest.fail("there is no cluster")
+    finally:
+        signal.signal(number, before)
+    assert started
+    assert ray.shutdowns == 1
     assert leftovers() == []
 
 

@@ -22,7 +22,7 @@ from raytune_nn.errors import ConfigError
 
 
 def cluster(cpus: float | None = 8, gpus: float | None = 4, address: str | None = None) -> ClusterConfig:
-    return ClusterConfig(cpus=cpus, gpus=gpus, address=address, report_every=0.25)
+    return ClusterConfig(cpus=cpus, gpus=gpus, address=address, report_every=0.25, grace_seconds=20)
 
 
 def worker(cpus: float = 1, gpus: float = 0, memory: float | None = None, workers: int = 1) -> ResourcesConfig:
@@ -208,4 +208,13 @@ def test_reports_cannot_be_gathered_for_ever(seconds: float) -> None:
     there.report_every = seconds
     assert refused(there, worker()).fix == "cluster.report_every=0.25"
     there.report_every = 0.0
+    assert plan_capacity(there, worker()).slots == 8
+
+
+@pytest.mark.parametrize("seconds", [-1.0, math.nan, math.inf])
+def test_a_grace_has_an_end(seconds: float) -> None:
+    there = cluster()
+    there.grace_seconds = seconds
+    assert refused(there, worker()).fix == "cluster.grace_seconds=20"
+    there.grace_seconds = 0.0
     assert plan_capacity(there, worker()).slots == 8

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from processes import TIMEOUT, Finished, Place, events, new_place, rows, summary, wait_until, write_scripted
+from processes import Finished, Place, new_place, rows, summary, write_scripted
 
 SEARCH = ("+search=random", "search_space=scripted", "budget.num_trials=3")
 
@@ -92,24 +89,3 @@ def test_a_single_training_ends_with_the_same_codes(scripted: Scripted, place: P
     assert summary(place.study())["status"] == status
     assert "fault of raytune_nn" not in ran.err
     assert place.leftovers() == []
-
-
-@pytest.mark.parametrize("signals", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_a_single_training_that_is_interrupted_can_be_resumed(scripted: Scripted, place: Place, signals: int) -> None:
-    arguments = scripted.arguments("slow", "budget.max_epochs=4")
-    journal = place.study() / "journal"
-    with place.start(*arguments) as process:
-        wait_until(lambda: process.poll() is not None or (journal.is_dir() and "reported" in _types(place)), TIMEOUT)
-        for _ in range(signals):
-            os.killpg(process.pid, signal.SIGINT)
-            time.sleep(0.2)
-        _, err = process.communicate(timeout=TIMEOUT)
-    assert process.returncode == 75, err
-    assert summary(place.study())["status"] == "interrupted"
-    ran = place.run(*arguments)
-    assert ran.code == 0, ran.err
-    assert [row["epochs"] for row in rows(place.study())] == ["4"]
-
-
-def _types(place: Place) -> list[str]:
-    return [event["type"] for event in events(place.study())]

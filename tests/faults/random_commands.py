@@ -14,6 +14,7 @@ KEYS = [
     "search", "search/searcher", "search.scheduler.grace_period", "search.points", "search_space",
     "search_space.optimizer.lr", "search_space.optimizer.choose", "init", "model_weights", "hydra", "hydra.run.dir",
     "hydra/launcher", "experiment", "debug", "nope", "model@data", "a.b.c", "",
+    "failures.storage_timeout", "checkpoints.min_free",
 ]  # fmt: skip
 VALUES = [
     "null", "true", "-1", "0", "1", "3.5", "1e999", "nan", "inf", "???", "adam", "sgd", "cnn", "asha", "random", "[]",

@@ -156,6 +156,9 @@ def test_an_existing_study_is_pointed_out(here: Path) -> None:
         ("study.name=", "study.name must be a plain folder name"),
         ("checkpoints.keep_best=0", "checkpoints.keep_best must be at least 1: the winner's model always stays"),
         ("checkpoints.every_minutes=0", "checkpoints.every_minutes must be positive, or null for no safety copies"),
+        ("checkpoints.min_free=-1", "checkpoints.min_free must be 0 or more MB"),
+        ("checkpoints.min_free=1e15", "study.storage must have checkpoints.min_free MB free, or no trial is started"),
+        ("failures.storage_timeout=-1", "failures.storage_timeout must be 0 (no wait) or more seconds"),
         ("checkpoints.keep_states=all", "checkpoints.keep_states must be one of none, last, rungs"),
         (
             "checkpoints.keep_states=rungs",

@@ -306,6 +306,37 @@ def test_a_trial_that_needs_a_gpu_to_itself_is_told_of(terminal: int, clock: Clo
     assert "out of memory" not in watch(script, terminal=terminal, verbose=0)
 
 
+@pytest.mark.parametrize("terminal", [False, True])
+def test_what_befalls_the_storage_is_told(clock: Clock, terminal: bool) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        view.heard(told.open(), told.record)
+        view.heard(told.tell("waits", reason="/share/[x]: full"), told.record)
+        view.heard(told.tell("waited", seconds=12.34, reason="/share/[x]: full"), told.record)
+        hear(told, view, end=None)
+        view.heard(told.tell("waits", trial="0", reason="late news"), told.record)
+        clock.now += live.LINE_SECONDS + 1
+        for trial in ("0", "1"):
+            view.heard(told.tell("waits", trial=trial, reason="again"), told.record)
+        view.heard(told.tell("held", reason="5 MB are free"), told.record)
+        view.heard(told.tell("freed"), told.record)
+
+    text = watch(script, terminal=terminal)
+    places = [
+        text.index(line)
+        for line in (
+            "waiting for the storage: /share/[x]: full\n",
+            "the storage is back after 12.3 s\n",
+            "trial 0: waiting for the storage: again\n",
+            "no other trial begins for now: 5 MB are free\n",
+            "there is room again, and trials begin\n",
+        )
+    ]
+    assert places == sorted(places)
+    assert "late news" not in text, "the driver has said it"
+    assert "trial 1" not in text, "one trial is enough"
+    assert "storage" not in watch(script, terminal=terminal, verbose=0)
+
+
 def test_a_whole_journal_is_not_worth_a_word(clock: Clock) -> None:
     assert "dropped" not in watch(a_study)
 

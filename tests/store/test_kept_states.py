@@ -236,16 +236,16 @@ def test_what_a_killed_process_had_half_written_goes_when_the_study_is_opened(di
 @pytest.mark.parametrize(
     ("config", "rule"),
     [
-        (CheckpointsConfig(0, 1, KeepStates.none), r"every_minutes must be positive"),
-        (CheckpointsConfig(-1, 1, KeepStates.none), r"every_minutes must be positive"),
-        (CheckpointsConfig(float("nan"), 1, KeepStates.none), r"every_minutes must be positive"),
-        (CheckpointsConfig(float("inf"), 1, KeepStates.none), r"every_minutes must be positive"),
-        (CheckpointsConfig(None, 0, KeepStates.none), r"keep_best must be at least 1"),
-        (CheckpointsConfig(None, 1, KeepStates.rungs), r"wants a scheduler that pauses"),
+        (CheckpointsConfig(0, 1, KeepStates.none, 0), r"every_minutes must be positive"),
+        (CheckpointsConfig(-1, 1, KeepStates.none, 0), r"every_minutes must be positive"),
+        (CheckpointsConfig(float("nan"), 1, KeepStates.none, 0), r"every_minutes must be positive"),
+        (CheckpointsConfig(float("inf"), 1, KeepStates.none, 0), r"every_minutes must be positive"),
+        (CheckpointsConfig(None, 0, KeepStates.none, 0), r"keep_best must be at least 1"),
+        (CheckpointsConfig(None, 1, KeepStates.rungs, 0), r"wants a scheduler that pauses"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(config: CheckpointsConfig, rule: str) -> None:
     with pytest.raises(ConfigError, match=rule):
         check_checkpoints(config, pauses=False)
-    check_checkpoints(CheckpointsConfig(None, 1, KeepStates.last), pauses=False)
-    check_checkpoints(CheckpointsConfig(0.5, 20, KeepStates.rungs), pauses=True)
+    check_checkpoints(CheckpointsConfig(None, 1, KeepStates.last, 0), pauses=False)
+    check_checkpoints(CheckpointsConfig(0.5, 20, KeepStates.rungs, 0), pauses=True)

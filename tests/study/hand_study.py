@@ -16,9 +16,11 @@ from raytune_nn.store.checkpoints import States
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event, Journal, read_journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.failures import Failures
+from raytune_nn.study.room import Room
 from raytune_nn.study.session import StudyPlan
 
 EPOCHS = 9  # of a whole training
@@ -33,10 +35,11 @@ def make_settings(**budget: Any) -> schema.Config:
         max_retries=budget.pop("max_retries", 0),
         retry_exceptions=budget.pop("retry_exceptions", True),
         no_report_timeout=None,
+        storage_timeout=0,
         stop_after=budget.pop("stop_after", None),
     )
     every_minutes, keep_best = budget.pop("every_minutes", None), budget.pop("keep_best", 1)
-    keep_states = budget.pop("keep_states", schema.KeepStates.none)
+    keep_states, min_free = budget.pop("keep_states", schema.KeepStates.none), budget.pop("min_free", 0)
     limits: dict[str, Any] = {"num_trials": 6, "max_epochs": EPOCHS} | dict.fromkeys(
         ("max_hours", "max_gpu_hours", "target")
     )
@@ -48,9 +51,9 @@ def make_settings(**budget: Any) -> schema.Config:
         objective=schema.ObjectiveConfig("val_acc", "max", schema.Take.best),
         budget=schema.BudgetConfig(**(limits | budget)),
         resources=schema.ResourcesConfig(1, 2, None, 1),
-        cluster=schema.ClusterConfig(None, None, None, 0.25),
+        cluster=schema.ClusterConfig(None, None, None, report_every=0.25, grace_seconds=20),
         failures=failures,
-        checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states),
+        checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states, min_free),
         security=schema.SecurityConfig([]),
     )
 
@@ -92,8 +95,9 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     failures = Failures(plan.settings.failures, record)
     listener = Heard() if heard is None else heard
     states = States(folder.checkpoints)
+    room = Room(folder, plan.settings.checkpoints.min_free, 0, Retry())
     drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, failures, listener, plan.fidelity, Secrets())
-    return Conductor(record, journal, states, *drivers)
+    return Conductor(record, journal, states, *drivers, room)
 
 
 def start(conductor: Conductor) -> str:

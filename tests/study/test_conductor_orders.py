@@ -60,7 +60,9 @@ def test_a_study_that_is_interrupted_again_and_again_comes_to_its_end(
                     conductor.close(interrupted=True)
             except RuntimeError:
                 assert not by_signal
-            assert folder.status() == "interrupted"
+            trials = conductor.record.trials.values()
+            works = len(trials) < 6 or not all(trial.ended for trial in trials)
+            assert (folder.status() == "interrupted") == works, "what came to its end is not interrupted"
         slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, crowded=True, max_retries=1)
         check_journal(list(read_journal(folder.journal)), num_trials=6, max_retries=1)
         record = slots.conductor.record

@@ -173,7 +173,8 @@ def test_the_same_command_goes_on_with_what_is_left(folder: StudyFolder) -> None
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(key: str, value: float, fix: str) -> None:
-    fine: dict[str, Any] = {"max_retries": 0, "retry_exceptions": False, "no_report_timeout": None, "stop_after": None}
+    none = dict.fromkeys(("no_report_timeout", "stop_after"))
+    fine: dict[str, Any] = {"max_retries": 0, "retry_exceptions": False, "storage_timeout": 0, **none}
     check_failures(FailuresConfig(**fine))
     with pytest.raises(ConfigError) as raised:
         check_failures(FailuresConfig(**fine | {key: value}))

@@ -2,58 +2,131 @@
 
 from __future__ import annotations
 
+import os
+import queue
 import signal
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hand_study import conduct, make_plan, start
 
+from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import StudyFolder
-from raytune_nn.study.interrupt import interruptible, terminable
+from raytune_nn.study import interrupt
+from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.interrupt import SIGNALS, Signals, terminable
+
+SAVING = "interrupted: trials that run save their states, which may take up to 60 s; a second signal leaves at once"
 
 
-def handlers() -> list[object]:
-    return [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+@pytest.fixture
+def conductor(tmp_path: Path) -> Conductor:
+    return conduct(StudyFolder(tmp_path), make_plan())
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_signal_ends_the_study_in_order_and_the_second_at_once(
-    number: signal.Signals, tmp_path: Path
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """Those of before are put back whatever happens."""
+    before = [signal.getsignal(number) for number in SIGNALS]
+    yield
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+class Said(queue.SimpleQueue[str]):
+    """What the user is told, by another thread."""
+
+    def __call__(self, text: str) -> None:
+        self.put(text)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_winds_the_study_down_and_the_second_leaves_it(
+    number: signal.Signals, conductor: Conductor
 ) -> None:
-    conductor = conduct(StudyFolder(tmp_path), make_plan())
-    with terminable():
-        before = handlers()
-        with interruptible(conductor) as interrupted:
+    said = Said()
+    with Signals() as signals:
+        signals.opening()
+        with signals.interrupting(conductor, 60, said):
             start(conductor)
-            assert not interrupted.is_set()
+            assert not signals.came
             signal.raise_signal(number)
-            assert interrupted.is_set()
+            assert said.get(timeout=10) == SAVING
+            assert (signals.came, conductor.winds_down, conductor.ending) == (True, True, "")
+            assert conductor.next_task() is None
+            signal.raise_signal(number)
+            pytest.fail("the second signal leaves")
+        assert conductor.ending == "interrupted"
+        signal.raise_signal(number)
+        assert said.empty()
+
+
+def test_without_a_grace_the_first_signal_ends_the_study(conductor: Conductor) -> None:
+    said = Said()
+    with Signals() as signals, signals.interrupting(conductor, 0, said):
+        start(conductor)
+        signal.raise_signal(signal.SIGTERM)
+        assert conductor.ending == "interrupted"
+        assert said.get(timeout=10) == "interrupted: leaving at once"
+
+
+def test_where_nobody_looks_at_the_clock_the_block_is_left_after_the_grace(conductor: Conductor) -> None:
+    began = time.monotonic()
+    with Signals() as signals, signals.interrupting(conductor, 0.2, Said(), alone=True):
+        start(conductor)
+        signal.raise_signal(signal.SIGINT)
+        time.sleep(30)
+    assert 0.2 <= time.monotonic() - began < 10
+    assert conductor.ending == "interrupted"
+
+
+def test_a_command_that_hangs_ends_all_the_same(conductor: Conductor, monkeypatch: pytest.MonkeyPatch) -> None:
+    exits: queue.SimpleQueue[int] = queue.SimpleQueue()
+    monkeypatch.setattr(os, "_exit", exits.put)
+    for name in ("CLOSE_SECONDS", "HURRY_SECONDS"):
+        monkeypatch.setattr(interrupt, name, 0.1)
+    with Signals() as signals:
+        signals.opening()
+        with signals.interrupting(conductor, 0.1, Said()):
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(30)
+        assert exits.get(timeout=10) == 75, "here it hangs once more"
+
+
+def test_a_signal_before_the_study_is_opened_raises_and_one_while_it_is_opened_waits(conductor: Conductor) -> None:
+    with pytest.raises(KeyboardInterrupt), Signals():
+        signal.raise_signal(signal.SIGTERM)
+    with Signals() as signals:
+        signals.opening()
+        signal.raise_signal(signal.SIGTERM)
+        with signals.interrupting(conductor, 60, Said()):
             assert conductor.ending == "interrupted"
-            assert conductor.finished
-            assert handlers() == before
-            with pytest.raises(KeyboardInterrupt):
-                signal.raise_signal(number)
-        assert handlers() == before
 
 
-def test_without_a_signal_nothing_is_interrupted(tmp_path: Path) -> None:
-    conductor, before = conduct(StudyFolder(tmp_path), make_plan()), handlers()
-    with interruptible(conductor) as interrupted:
-        assert handlers() != before
-    assert not interrupted.is_set()
-    assert conductor.ending == ""
-    assert handlers() == before
+def test_a_hang_up_that_is_ignored_stays_so(conductor: Conductor) -> None:
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals() as signals, signals.interrupting(conductor, 60, Said()):
+            signal.raise_signal(signal.SIGHUP)
+            assert not signals.came
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
 
 
-def test_an_error_inside_puts_the_handlers_back(tmp_path: Path) -> None:
-    conductor, before = conduct(StudyFolder(tmp_path), make_plan()), handlers()
-    with pytest.raises(ZeroDivisionError), interruptible(conductor):
+def test_errors_pass_unless_ray_went_first(conductor: Conductor) -> None:
+    with pytest.raises(ZeroDivisionError), Signals() as signals, signals.interrupting(conductor, 60, Said()):
         raise ZeroDivisionError
-    assert handlers() == before
+    with Signals() as signals, signals.interrupting(conductor, 60, Said()):
+        signal.raise_signal(signal.SIGTERM)
+        raise ConnectionError("of Ray, which got the signal too")
+    with Signals() as signals:
+        signals.opening()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(ConfigError), signals.interrupting(conductor, 60, Said()):
+            raise ConfigError("a rule")
 
 
-def test_sigterm_before_the_study_is_as_ctrl_c() -> None:
-    before = handlers()
+def test_elsewhere_sigterm_is_as_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt), terminable():
         signal.raise_signal(signal.SIGTERM)
-    assert handlers() == before

@@ -23,7 +23,7 @@ CONFIG: dict[str, Any] = {
     "study": {"name": "s", "resume": "auto"},
     "cluster": {"cpus": None},
     "checkpoints": {"every_minutes": 10, "keep_best": 1, "keep_states": "none"},
-    "failures": {"max_retries": 3, "stop_after": 5},
+    "failures": {"max_retries": 3, "storage_timeout": 300.0, "stop_after": 5},
     "budget": {"num_trials": 6, "max_epochs": 9, "max_hours": None, "target": None},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001, "betas": [0.9, 0.99]},
 }
@@ -66,6 +66,8 @@ def changed(path: str, value: object) -> dict[str, Any]:
         ("checkpoints.keep_best", 3),
         ("failures.stop_after", None),
         ("checkpoints.every_minutes", None),
+        ("checkpoints.min_free", 5.0),
+        ("failures.storage_timeout", 5.0),
         ("cluster", {"address": "auto"}),
         ("verbose", 2),
         ("mode", "plan"),

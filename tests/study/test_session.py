@@ -226,6 +226,14 @@ def test_slots_are_told_when_a_safety_copy_is_due(folder: StudyFolder) -> None:
     assert population.context(folder).copy_seconds is None, "copies of other trials are of decision steps"
 
 
+def test_slots_are_told_whether_to_save_a_state_for_an_interruption(folder: StudyFolder) -> None:
+    assert make_plan().context(folder).saves_states
+    assert not make_plan(PBT(4, 9, space=SPACE)).context(folder).saves_to_leave, "these are of decision steps too"
+    plan = make_plan()
+    plan.settings.cluster.grace_seconds = 0
+    assert not plan.context(folder).saves_states
+
+
 def test_a_slot_that_refuses_late_costs_no_trial(folder: StudyFolder) -> None:
     def refuse(conductor: Conductor) -> None:
         train(conductor, 0.5)

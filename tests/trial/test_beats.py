@@ -32,7 +32,7 @@ class Epochs:
         send: Callable[[Report], bool],
         stopped: Callable[[], bool],
         outbox: object,
-        ranks: object,
+        *others: object,
     ) -> None:
         for _ in range(3):
             self.go.acquire()

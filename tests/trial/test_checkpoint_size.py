@@ -13,7 +13,7 @@ from test_training_state import ADAMW, MLP, NET, digits
 from trial_parts import Net, Reports, context, isolation_undone
 
 from raytune_nn.errors import ConfigError
-from raytune_nn.store.folder import check_room
+from raytune_nn.store.free_space import check_room
 from raytune_nn.trial.checkpoint_size import checkpoint_size
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
@@ -88,10 +88,11 @@ def test_a_storage_that_is_too_small_is_refused_with_both_numbers(
     size = rehearse([config])
     assert size is not None
     needed = size.model + 2 * size.state  # the last, and the one before
-    monkeypatch.setattr("raytune_nn.store.folder.shutil.disk_usage", lambda path: type("", (), {"free": needed}))
+    usage = "raytune_nn.store.free_space.shutil.disk_usage"
+    monkeypatch.setattr(usage, lambda path: type("", (), {"free": needed}))
     saving = context(config, tmp_path / "not" / "there", pauses=True)
     prepare(saving, check)
-    monkeypatch.setattr("raytune_nn.store.folder.shutil.disk_usage", lambda path: type("", (), {"free": needed - 1}))
+    monkeypatch.setattr(usage, lambda path: type("", (), {"free": needed - 1}))
     with pytest.raises(ConfigError, match=rf"MB are needed, and 0\.\d MB are free in {tmp_path}"):
         prepare(saving, check)
     prepare(replace(saving, pauses=False), check)  # a study that saves no states needs no room for one

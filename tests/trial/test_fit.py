@@ -98,7 +98,7 @@ def test_a_trial_reports_and_leaves_its_run_and_its_model(tmp_path: Path) -> Non
     assert [value for _, value in board.scalars("val_acc")] == [0.25, 0.75, 0.5]
     assert board.scalars("final/val_acc") == [(0, 0.75)]
     assert board.status() == "success"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "tb"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "journal", "tb"]
     assert torch.load(tmp_path / "checkpoints/7/model.ckpt", weights_only=True)["epoch"] == 1
 
 

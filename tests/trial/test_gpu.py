@@ -16,6 +16,7 @@ from raytune_nn.trial.gpu import CONTEXT, is_out_of_memory, limit_memory
 from raytune_nn.trial.targets import TargetCheck
 from raytune_nn.trial.task import TrialTask
 from raytune_nn.trial.trainable import TrialActor
+from raytune_nn.trial.wind_down import Notice
 
 GIB = 2**30
 
@@ -74,7 +75,7 @@ def test_a_slot_limits_itself_before_it_builds_anything(
     monkeypatch.setattr(rehearsal, "prepare", lambda *_: gpu.append("prepare"))
     study = context(base_config(resources={"cpus": 1, "gpus": 0.25, "workers": 1}), tmp_path)
     actor = TrialActor.__new__(TrialActor)
-    actor.setup({"task": TrialTask("7", {}, (), alone=alone)}, study, TargetCheck([], []))
+    actor.setup({"task": TrialTask("7", {}, (), alone=alone)}, study, TargetCheck([], []), Notice("none"))
     assert gpu == calls
     assert gpu.fraction == (None if alone else pytest.approx(3.5 / 16))
 
@@ -84,7 +85,7 @@ def test_a_slot_whose_share_is_too_small_refuses_the_study(monkeypatch: pytest.M
     monkeypatch.setattr(rehearsal, "prepare", lambda *_: gpu.append("prepare"))
     study = context(base_config(resources={"cpus": 1, "gpus": 0.25, "workers": 1}), tmp_path)
     actor = TrialActor.__new__(TrialActor)
-    actor.setup({"task": TrialTask("7", {}, ())}, study, TargetCheck([], []))
+    actor.setup({"task": TrialTask("7", {}, ())}, study, TargetCheck([], []), Notice("none"))
     assert actor.step()["refused"][2] == "resources.gpus=1"
     assert gpu == []
 

@@ -6,6 +6,7 @@ import errno
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 import torch
 from slow_storage import SlowStorage, slow_storage
 
+from raytune_nn.errors import InterruptedStudyError, UnusableError
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.outbox import MOST, Outbox, Write, node_folder
 
 
@@ -137,10 +140,46 @@ def test_a_file_that_cannot_be_written_is_the_trainings_error(tmp_path: Path, no
 def test_the_systems_reason_is_told_not_that_of_torch(tmp_path: Path) -> None:
     place = tmp_path / "model.ckpt"
     (tmp_path / ".model.ckpt").symlink_to("/dev/full")
-    with pytest.raises(OSError, match=r"No space left on device: '.*/model\.ckpt'") as refused:
+    with pytest.raises(UnusableError, match=r"/model\.ckpt: No space left on device"):
         Outbox().put(place, partial(torch.save, {"weights": torch.ones(10**6)}))
-    assert refused.value.errno == errno.ENOSPC
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("on_node", [False, True])
+def test_a_file_that_is_refused_for_a_while_is_written_again_whole_and_its_report_waits(
+    tmp_path: Path, node: Path, on_node: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journal").mkdir()
+    place, told = tmp_path / "checkpoints" / "7" / "model.ckpt", list[str]()
+    left, replace = Left(place), os.replace
+
+    def refuse_thrice(source: Path, target: Path) -> None:
+        if len(told) < 3:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", refuse_thrice)
+    retry = Retry(tmp_path, 60.0, lambda reason, first: told.append(reason))
+    with Outbox(str(node) if on_node else None, retry) as outbox:
+        outbox.put(place, text("model"))
+        outbox.then(left.report("of the model"))
+    assert left == [("of the model", "model")]
+    assert told == [f"{place}: Stale file handle"] * 3
+    assert os.listdir(place.parent) == ["model.ckpt"]
+
+
+def test_to_drop_what_waits_ends_the_wait_for_the_storage(tmp_path: Path, node: Path) -> None:
+    waits = threading.Event()
+    retry = Retry(tmp_path / "gone", 60.0, lambda reason, first: waits.set())
+    began = time.monotonic()
+    outbox = Outbox(str(node), retry)
+    outbox.put(tmp_path / "gone" / "model.ckpt", text("model"))
+    assert waits.wait(10)
+    outbox.drop()
+    with pytest.raises(InterruptedStudyError):
+        outbox.drain()
+    assert time.monotonic() - began < 10
+    assert not (tmp_path / "gone").exists(), "nothing is written where the study was"
 
 
 def test_an_error_of_the_content_is_raised_as_it_is(tmp_path: Path, node: Path) -> None:

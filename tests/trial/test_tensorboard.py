@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from event_files import Run
 from tensorboard.plugins.hparams import metadata
 
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.tensorboard import TrialLogger
 
 PARAMS = {
@@ -42,6 +45,32 @@ def test_metrics_become_scalars_but_for_the_epoch(logger: TrialLogger) -> None:
     assert run.tags == ["train_loss", "val_acc"]
     assert run.scalars("val_acc") == [(4, 0.25), (8, 0.5)]
     assert run.scalars("train_loss") == [(8, 2.0)]
+
+
+def test_a_record_that_a_full_disk_took_in_part_does_not_stay_in_the_middle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "journal").mkdir()
+    refused: list[str] = []
+    logger = TrialLogger(
+        tmp_path / "tb" / "7", "7", {}, ["val_acc"], retry=Retry(tmp_path, 60.0, lambda why, first: refused.append(why))
+    )
+    write = os.pwrite
+
+    def full(file: int, content: bytes, position: int) -> int:
+        if len(refused) < 2:
+            write(file, content[:20], position)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, content, position)
+
+    for step in range(3):
+        logger.log_metrics({"val_acc": step / 4}, step=step)
+        monkeypatch.setattr(os, "pwrite", full if step == 1 else write)
+        logger.flush()
+    logger.close([0.5], failed=False)
+    assert len(refused) == 2
+    assert read(logger).scalars("val_acc") == [(0, 0.0), (1, 0.25), (2, 0.5)]
+    assert read(logger).status() == "success"
 
 
 def test_what_is_flushed_can_be_read_before_the_end(logger: TrialLogger) -> None:

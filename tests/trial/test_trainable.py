@@ -17,6 +17,7 @@ from raytune_nn.trial.gang import attempt
 from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.trainable import TrialActor, _Training
+from raytune_nn.trial.wind_down import Notice
 
 Send = Callable[[Report], bool]
 
@@ -227,6 +228,8 @@ def test_the_first_training_begins_when_it_is_asked_for_reports_and_others_at_on
     monkeypatch.setattr(fit, "run_trial", lambda study, task, *_: begun.put(task))
     actor = TrialActor.__new__(TrialActor)
     actor._study, actor._isolation = context(base_config(), tmp_path), None  # type: ignore[assignment]
+    actor._notice = Notice("none")
+    monkeypatch.setattr(actor._notice, "is_posted", lambda: False)
     actor._take({"task": TrialTask("7", {}, ())})
     assert actor.reset_config({"task": TrialTask("8", {}, ())}), "to stop what never began takes no time"
     assert begun.get(timeout=10) == TrialTask("8", {}, ())
@@ -258,7 +261,7 @@ def test_an_exception_becomes_the_error_and_ends_the_thread(
 class Unstoppable:
     """A training that does not hear that it is to stop."""
 
-    name = "trial-7"
+    name, node_lost = "trial-7", False
 
     def stop(self, seconds: float) -> bool:
         return False
@@ -277,7 +280,7 @@ def test_a_slot_answers_while_batches_go_by_and_only_then(tmp_path: Path, monkey
     hangs, goes_on = threading.Event(), threading.Event()
 
     def body(study: object, task: object, isolation: object, send: Send, *more: Any) -> None:
-        pulse: Pulse = more[-1]
+        pulse: Pulse = more[-2]
         while not hangs.wait(0.01):
             pulse.batches += 1
         assert goes_on.wait(10)

@@ -127,6 +127,8 @@ def quiet(**keywords: Any) -> dict[str, Any]:
 
 def context(config: Mapping[str, Any], folder: Path, **changes: Any) -> StudyContext:
     """A study of this configuration, without branches; ``changes`` replace fields."""
+    if folder.is_dir():
+        (folder / "journal").mkdir(exist_ok=True)  # without it slots take the storage for gone
     fields: dict[str, Any] = {
         "config": dict(config),
         "branches": {},
