@@ -15,7 +15,7 @@ LARGE = Node("large", cpus=8, gpus=2, memory=32)
 
 
 def share(cpus: float | None = None, gpus: float | None = None) -> ClusterConfig:
-    return ClusterConfig(cpus=cpus, gpus=gpus, address="auto", report_every=0.25)
+    return ClusterConfig(cpus=cpus, gpus=gpus, address="auto", report_every=0.25, grace_seconds=20)
 
 
 def worker(cpus: float = 1, gpus: float = 0, memory: float | None = None, workers: int = 1) -> ResourcesConfig:
