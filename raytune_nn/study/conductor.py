@@ -26,11 +26,13 @@ from raytune_nn.study.budget import Budget
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import STOPPED, Failures
 from raytune_nn.study.room import Room
+from raytune_nn.study.unlogged import Unlogged
 from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
 
 INTERRUPTED = "interrupted"
+STATUS_OF = {ConfigError: "invalid", UnusableError: INTERRUPTED}  # of a study that ends with such a fault
 ALONE_NEXT = "out of memory on a shared GPU: again with one to itself"
 ALONE_AND_FAILED = "out of memory with a GPU to itself: a smaller data.batch_size or model would fit"
 
@@ -107,8 +109,7 @@ class Conductor:
             return False  # what a trial still had on its way when it was stopped
         reached = self._fidelity.reached(report)
         if reached is None:  # before it is written: what is in the journal can be replayed
-            rule = "search.fidelity must be epoch, step or a metric that the module logs (self.log)"
-            self._missing(state, self._fidelity.name, rule, report["metrics"], "search.fidelity=step")
+            self._end_unlogged(state, Unlogged.fidelity(self._fidelity, report["metrics"]))
             return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
@@ -117,7 +118,7 @@ class Conductor:
         self._write("reported", trial=trial, **content, **more)
         values = self.record.objective.values(report["metrics"])
         if values is None:
-            self._missing_metric(state, report["metrics"])
+            self._end_unlogged(state, Unlogged.metric(self.record.objective, report["metrics"]))
             return False
         if not finite(values):
             what = self.record.objective.not_finite(values)
@@ -147,7 +148,7 @@ class Conductor:
         elif error:
             self._failed(state, error, lost, counts)
         elif state.epochs == 0:
-            self._missing_metric(state, {})
+            self._end_unlogged(state, Unlogged.metric(self.record.objective, {}))
         else:
             self._end(state, "complete")
 
@@ -215,26 +216,28 @@ class Conductor:
                 it came too late to matter.
         """
         if self.fault is not None:
-            resumable = isinstance(self.fault, UnusableError)
-            status = "invalid" if isinstance(self.fault, ConfigError) else "interrupted" if resumable else "failed"
+            status = STATUS_OF.get(type(self.fault), "failed")
         elif interrupted and not self._dispatcher.finished:
             status = "interrupted"
         elif self.ending.startswith(STOPPED):  # what runs may be none of those: it goes on once the module is mended
             status = "failed"
         else:
             self.ending = "" if self.ending == INTERRUPTED else self.ending  # it had come to its end by itself
-            for trial in self.record.trials.values():
-                if trial.state == "paused":
-                    self._end(trial, "stopped", trial.reason)
-                elif not trial.ended:
-                    cut_off = self.ending or trial.value is not None
-                    self._end(trial, "stopped" if cut_off else "failed", self.ending or "never came to its end")
+            self._end_all()
             status = "complete" if self.record.best is not None else "failed"
         damaged = self._states.damaged_model(self.record.best)
         if damaged:
             self._write("damaged", **damaged)
         self._write("closed", status=status, reason=self.ending)
         self._journal.sync(force=True)
+
+    def _end_all(self) -> None:
+        for trial in self.record.trials.values():
+            if trial.state == "paused":
+                self._end(trial, "stopped", trial.reason)
+            elif not trial.ended:
+                cut_off = self.ending or trial.value is not None
+                self._end(trial, "stopped" if cut_off else "failed", self.ending or "never came to its end")
 
     def _decide(self, trial: TrialRecord, reached: int, value: float) -> bool:
         target = self._budget.reaches_target(value) if self.record.has_all_folds(trial) else ""
@@ -267,20 +270,12 @@ class Conductor:
         self._scheduler.on_end(trial.id, state == "complete")
         self._searcher.on_end(trial.id, trial.params, self.record.final_score(trial), state)
 
-    def _missing_metric(self, trial: TrialRecord, metrics: Mapping[str, float]) -> None:
-        objective = self.record.objective
-        metric = next(goal.metric for goal in objective.goals if goal.metric not in metrics)
-        rule = "objective.metric must be logged by the module (self.log) in training or validation"
-        self._missing(trial, metric, rule, metrics, objective.instead(metric, sorted(metrics)))
-
-    def _missing(self, trial: TrialRecord, name: str, rule: str, metrics: Mapping[str, float], fix: str) -> None:
+    def _end_unlogged(self, trial: TrialRecord, unlogged: Unlogged) -> None:
         """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""
         if any(other.value is not None for other in self.record.trials.values()):
-            self._end(trial, "failed", f"{name} is not logged")
-            return
-        known = ", ".join(sorted(metrics)) or "nothing at all"
-        self.fault = ConfigError(rule, f"{name}; the module logs {known}", fix)
-        self.ending = f"{name} is not logged"
+            self._end(trial, "failed", str(unlogged))
+        else:
+            self.fault, self.ending = unlogged.error, str(unlogged)
 
     def _write(self, type: str, **fields: Any) -> None:
         event = self._journal.append(type, **fields)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -21,11 +20,11 @@ from ray.util.placement_group import get_current_placement_group, placement_grou
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from raytune_nn.config.schema import ResourcesConfig
-from raytune_nn.errors import UnusableError
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.losses import lost_node
+from raytune_nn.trial.outcome import Outcome, attempt
 from raytune_nn.trial.ranks import Ranks
-from raytune_nn.trial.targets import TargetCheck, as_plain
+from raytune_nn.trial.targets import TargetCheck
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
 if TYPE_CHECKING:
@@ -33,38 +32,6 @@ if TYPE_CHECKING:
 
 WORKER_DIED = 70  # exit code of a slot of which another worker died
 END_SECONDS = 30.0  # after the first worker is through, or has failed, in which the others must come to their end
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended: of itself or by the answer to a report, or with this traceback."""
-
-    error: str = ""
-    out_of_memory: bool = False  # of a GPU
-    node_lost: bool = False  # and a worker with it
-    unusable: str = ""  # why the state that it was to go on from cannot be used
-    storage_lost: tuple[str, str | None, str] | None = None  # arguments of an error: the storage did not come back
-
-
-def attempt(train: Callable[[], None]) -> Outcome:
-    """Trains; whatever the user's code raises is in the outcome, and nothing refers to the training any more."""
-    from raytune_nn.trial.gpu import is_out_of_memory
-    from raytune_nn.trial.saved_state import UnusableState
-
-    try:
-        train()
-    except UnusableState as error:
-        return Outcome(traceback.format_exc(), unusable=str(error))
-    except UnusableError as error:
-        return Outcome(traceback.format_exc(), storage_lost=as_plain(error))
-    except BaseException as error:
-        return Outcome("".join(traceback.format_exception(_users(error))), is_out_of_memory(error))
-    return Outcome()
-
-
-def _users(error: BaseException) -> BaseException:
-    """The KeyboardInterrupt of the user's code, which Lightning answers by setting a signal: no thread may do that."""
-    return error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
 
 
 class Worker:

@@ -16,11 +16,11 @@ from slow_storage import SlowStorage, slow_storage
 from test_training_state import EPOCHS, digits
 from trial_parts import base_config, context, isolation_undone
 
-from raytune_nn.trial import fit, outbox, trainable
+from raytune_nn.trial import fit, outbox, training
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.outbox import Outbox, node_folder
 from raytune_nn.trial.task import Report, TrialTask
-from raytune_nn.trial.trainable import _Training
+from raytune_nn.trial.training import Training
 
 Send = Callable[[Report], bool]
 
@@ -59,16 +59,16 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowStorage]:
 
 
 @pytest.fixture
-def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., _Training]]:
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Training]]:
     """Starts a training with a script for a body, on a node with a disk of its own."""
-    threads: list[_Training] = []
+    threads: list[Training] = []
     (tmp_path / "node").mkdir()
-    monkeypatch.setattr(trainable, "node_folder", lambda study: str(tmp_path / "node"))
+    monkeypatch.setattr(training, "node_folder", lambda study: str(tmp_path / "node"))
 
-    def start(script: Script, waits_at: tuple[int, ...] = ()) -> _Training:
+    def start(script: Script, waits_at: tuple[int, ...] = ()) -> Training:
         monkeypatch.setattr(fit, "run_trial", script)
         study = context(base_config(), tmp_path, waits_at=waits_at, report_every=0.0)
-        threads.append(_Training(study, TrialTask("7", {}, ()), isolation=None))  # type: ignore[arg-type]
+        threads.append(Training(study, TrialTask("7", {}, ()), isolation=None))  # type: ignore[arg-type]
         threads[-1].go_on()
         return threads[-1]
 
@@ -77,7 +77,7 @@ def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     assert os.listdir(tmp_path / "node") == []
 
 
-def collect(training: _Training) -> tuple[list[dict[str, Any]], str]:
+def collect(training: Training) -> tuple[list[dict[str, Any]], str]:
     """All reports of a training, and its error."""
     reports: list[dict[str, Any]] = []
     while True:
@@ -93,7 +93,7 @@ def epochs(reports: list[dict[str, Any]]) -> list[int]:
 
 
 def test_the_training_goes_on_and_its_reports_wait_for_the_file(
-    tmp_path: Path, begin: Callable[..., _Training], storage: SlowStorage
+    tmp_path: Path, begin: Callable[..., Training], storage: SlowStorage
 ) -> None:
     script = Script(tmp_path / "study", 4, {2: True})
     training = begin(script)
@@ -109,7 +109,7 @@ def test_the_training_goes_on_and_its_reports_wait_for_the_file(
 
 
 def test_where_the_scheduler_decides_the_training_waits_for_the_file_and_the_answer(
-    tmp_path: Path, begin: Callable[..., _Training], storage: SlowStorage
+    tmp_path: Path, begin: Callable[..., Training], storage: SlowStorage
 ) -> None:
     script = Script(tmp_path / "study", 3, {1: True})
     training = begin(script, waits_at=(2,))
@@ -128,7 +128,7 @@ def test_where_the_scheduler_decides_the_training_waits_for_the_file_and_the_ans
 
 @pytest.mark.parametrize("waits_at", [(), (2,), (3,)])
 def test_a_file_that_cannot_be_moved_is_the_trials_error(
-    tmp_path: Path, begin: Callable[..., _Training], waits_at: tuple[int, ...]
+    tmp_path: Path, begin: Callable[..., Training], waits_at: tuple[int, ...]
 ) -> None:
     """At the next report, where an answer is waited for, or at the end."""
     script = Script(tmp_path / "study", 3, {2: True})
@@ -139,7 +139,7 @@ def test_a_file_that_cannot_be_moved_is_the_trials_error(
     assert error.strip().splitlines()[-1] == f"FileExistsError: [Errno 17] File exists: '{script.path(2)}'"
 
 
-def test_a_copy_that_cannot_be_moved_is_told_and_fails_nothing(tmp_path: Path, begin: Callable[..., _Training]) -> None:
+def test_a_copy_that_cannot_be_moved_is_told_and_fails_nothing(tmp_path: Path, begin: Callable[..., Training]) -> None:
     script = Script(tmp_path / "study", 4, {1: False, 2: False})
     script.folder.mkdir()
     script.path(2).parent.write_text("no folder")
@@ -153,7 +153,7 @@ def test_a_copy_that_cannot_be_moved_is_told_and_fails_nothing(tmp_path: Path, b
     ]
 
 
-def test_to_stop_leaves_what_waits(tmp_path: Path, begin: Callable[..., _Training], storage: SlowStorage) -> None:
+def test_to_stop_leaves_what_waits(tmp_path: Path, begin: Callable[..., Training], storage: SlowStorage) -> None:
     script = Script(tmp_path / "study", 2, {1: True, 2: True})
     training = begin(script)
     script.wait_for(2)
@@ -181,7 +181,7 @@ class TestWholeTrial:
         """Its reports; the files that each speaks of are looked for when it arrives."""
         study = context(digits(), folder, **changes)
         task = TrialTask("7", {"trainer.max_epochs": EPOCHS}, ())
-        training = _Training(study, task, Isolation(threads=1))
+        training = Training(study, task, Isolation(threads=1))
         reports, saves = [], 0
         while True:
             training.go_on()

@@ -11,7 +11,7 @@ from trial_parts import base_config, context
 
 from raytune_nn.trial import fit
 from raytune_nn.trial.task import Report, TrialTask
-from raytune_nn.trial.trainable import _Training
+from raytune_nn.trial.training import Training
 
 NOTHING = {"reports": [], "ended": False, "error": ""}
 
@@ -48,17 +48,17 @@ def epochs() -> Epochs:
 
 
 @pytest.fixture
-def training(epochs: Epochs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[_Training]:
+def training(epochs: Epochs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Training]:
     monkeypatch.setattr(fit, "run_trial", epochs)
     study = context(base_config(), tmp_path, waits_at=(3,))
-    training = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
+    training = Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
     training.go_on()
     yield training
     epochs.go.release(3)
     assert training.stop(10)
 
 
-def test_the_slots_call_returns_after_an_epoch_without_a_report(training: _Training, epochs: Epochs) -> None:
+def test_the_slots_call_returns_after_an_epoch_without_a_report(training: Training, epochs: Epochs) -> None:
     for _ in range(2):
         epochs.go.release()
         assert training.collect() == NOTHING
@@ -73,7 +73,7 @@ def test_the_slots_call_returns_after_an_epoch_without_a_report(training: _Train
     assert epochs.sent == [True]
 
 
-def test_to_stop_ends_a_training_at_its_next_epoch(training: _Training, epochs: Epochs) -> None:
+def test_to_stop_ends_a_training_at_its_next_epoch(training: Training, epochs: Epochs) -> None:
     epochs.go.release()
     assert training.collect() == NOTHING
     assert not training.stop(0.05), "it is in the middle of an epoch"

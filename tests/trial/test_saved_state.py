@@ -16,8 +16,8 @@ from trial_parts import Net, Reports, base_config, context, isolation_undone
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.seal import write_sealed
 from raytune_nn.trial.fit import run_trial
-from raytune_nn.trial.gang import attempt
 from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.outcome import attempt
 from raytune_nn.trial.saved_state import UnusableState
 from raytune_nn.trial.task import StudyContext, TrialTask
 

@@ -13,10 +13,11 @@ import pytest
 from trial_parts import base_config, context
 
 from raytune_nn.trial import fit, trainable
-from raytune_nn.trial.gang import attempt
+from raytune_nn.trial.outcome import attempt
 from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.task import Report, TrialTask
-from raytune_nn.trial.trainable import TrialActor, _Training
+from raytune_nn.trial.trainable import TrialActor
+from raytune_nn.trial.training import Training
 from raytune_nn.trial.wind_down import Notice
 
 Send = Callable[[Report], bool]
@@ -49,14 +50,14 @@ class Script:
 
 
 @pytest.fixture
-def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., _Training]]:
+def begin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Training]]:
     """Starts a training with a script for a body; ends its thread after the test."""
-    threads: list[_Training] = []
+    threads: list[Training] = []
 
-    def start(script: Script, waits_at: tuple[int, ...] | None) -> _Training:
+    def start(script: Script, waits_at: tuple[int, ...] | None) -> Training:
         monkeypatch.setattr(fit, "run_trial", script)
         study = context(base_config(), tmp_path, waits_at=waits_at)
-        thread = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
+        thread = Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
         threads.append(thread)
         thread.go_on()
         return thread
@@ -69,7 +70,7 @@ def epochs(answer: dict[str, Any]) -> list[int]:
     return [report["epoch"] for report in answer["reports"]]
 
 
-def drain(training: _Training) -> list[list[int]]:
+def drain(training: Training) -> list[list[int]]:
     """The epochs that each call of the slot gets, until the training ended."""
     calls = []
     while True:
@@ -80,7 +81,7 @@ def drain(training: _Training) -> list[list[int]]:
             return calls
 
 
-def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., _Training]) -> None:
+def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., Training]) -> None:
     training = begin(Script([1]), None)
     answer = training.collect()
     assert answer["reports"] == [
@@ -100,7 +101,7 @@ def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., _Training]
     assert training.collect() == {"reports": [], "ended": True, "error": ""}
 
 
-def test_where_any_report_may_be_decided_on_each_one_waits(begin: Callable[..., _Training]) -> None:
+def test_where_any_report_may_be_decided_on_each_one_waits(begin: Callable[..., Training]) -> None:
     script = Script([1, 2, 3])
     training = begin(script, None)
     assert epochs(training.collect()) == [1]
@@ -111,7 +112,7 @@ def test_where_any_report_may_be_decided_on_each_one_waits(begin: Callable[..., 
     assert script.answers == [(1, True)]
 
 
-def test_where_nothing_is_decided_no_report_waits(begin: Callable[..., _Training]) -> None:
+def test_where_nothing_is_decided_no_report_waits(begin: Callable[..., Training]) -> None:
     script = Script([1, 2, 3, 4])
     training = begin(script, ())
     script.wait_for(4)
@@ -132,7 +133,7 @@ def test_reports_are_gathered_for_a_while(
 
     monkeypatch.setattr(fit, "run_trial", Late([1, 2, 3]))
     study = context(base_config(), tmp_path, waits_at=(), report_every=seconds)
-    training = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
+    training = Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
     training.go_on()
     first = epochs(training.collect())
     assert first == calls[0]
@@ -141,7 +142,7 @@ def test_reports_are_gathered_for_a_while(
     assert first + rest == [1, 2, 3]
 
 
-def test_a_training_waits_at_the_steps_of_the_scheduler_only(begin: Callable[..., _Training]) -> None:
+def test_a_training_waits_at_the_steps_of_the_scheduler_only(begin: Callable[..., Training]) -> None:
     script = Script([1, 2, 3, 4, 5, 6])
     training = begin(script, (3, 5))
     script.wait_for(2)
@@ -156,7 +157,7 @@ def test_a_training_waits_at_the_steps_of_the_scheduler_only(begin: Callable[...
     assert [report for call in drain(training) for report in call] == [6]
 
 
-def test_the_first_report_after_a_skipped_step_waits(begin: Callable[..., _Training]) -> None:
+def test_the_first_report_after_a_skipped_step_waits(begin: Callable[..., Training]) -> None:
     script = Script([2, 4, 6, 8])
     training = begin(script, (3, 7))
     script.wait_for(1)
@@ -167,7 +168,7 @@ def test_the_first_report_after_a_skipped_step_waits(begin: Callable[..., _Train
     assert script.answers == [(2, True), (4, True), (6, True)]
 
 
-def test_a_second_report_of_the_same_epoch_does_not_wait_again(begin: Callable[..., _Training]) -> None:
+def test_a_second_report_of_the_same_epoch_does_not_wait_again(begin: Callable[..., Training]) -> None:
     script = Script([1, 1, 2, 2])
     training = begin(script, (1,))
     assert epochs(training.collect()) == [1]
@@ -176,7 +177,7 @@ def test_a_second_report_of_the_same_epoch_does_not_wait_again(begin: Callable[.
     assert [report for call in drain(training) for report in call] == [1, 2, 2]
 
 
-def test_an_answer_is_given_once(begin: Callable[..., _Training]) -> None:
+def test_an_answer_is_given_once(begin: Callable[..., Training]) -> None:
     script = Script([1, 2, 3])
     training = begin(script, (2, 3))
     script.wait_for(1)
@@ -192,7 +193,7 @@ def test_an_answer_is_given_once(begin: Callable[..., _Training]) -> None:
     assert script.answers == [(1, True), (2, True)], "the third report has an answer of its own"
 
 
-def test_to_stop_ends_a_training_that_waits(begin: Callable[..., _Training]) -> None:
+def test_to_stop_ends_a_training_that_waits(begin: Callable[..., Training]) -> None:
     script = Script([1, 2, 3])
     training = begin(script, None)
     training.collect()
@@ -201,7 +202,7 @@ def test_to_stop_ends_a_training_that_waits(begin: Callable[..., _Training]) -> 
     assert script.answers == [(1, False)]
 
 
-def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., _Training]) -> None:
+def test_to_stop_ends_a_training_at_its_next_report(begin: Callable[..., Training]) -> None:
     reported, go_on = threading.Event(), threading.Event()
 
     class Slow(Script):
@@ -238,7 +239,7 @@ def test_the_first_training_begins_when_it_is_asked_for_reports_and_others_at_on
     actor.cleanup()
 
 
-def test_to_stop_twice_or_late_does_no_harm(begin: Callable[..., _Training]) -> None:
+def test_to_stop_twice_or_late_does_no_harm(begin: Callable[..., Training]) -> None:
     training = begin(Script([]), None)
     assert training.collect()["ended"]
     assert training.stop(10)
@@ -247,7 +248,7 @@ def test_to_stop_twice_or_late_does_no_harm(begin: Callable[..., _Training]) -> 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("mine"), SystemExit("mine"), KeyboardInterrupt("mine")])
 def test_an_exception_becomes_the_error_and_ends_the_thread(
-    begin: Callable[..., _Training], error: BaseException
+    begin: Callable[..., Training], error: BaseException
 ) -> None:
     training = begin(Script([1], error), ())
     training.join(10)
@@ -289,7 +290,7 @@ def test_a_slot_answers_while_batches_go_by_and_only_then(tmp_path: Path, monkey
     monkeypatch.setattr(fit, "run_trial", body)
     study = context(base_config(), tmp_path, waits_at=(), no_report_timeout=0.8)
     assert study.beat_seconds == 0.2
-    training = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
+    training = Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
     training.go_on()
     for _ in range(2):
         began = time.monotonic()
@@ -317,7 +318,7 @@ class Unshowable(Exception):
         raise RuntimeError("no text")
 
 
-def test_an_exception_without_a_text_is_told_all_the_same(begin: Callable[..., _Training]) -> None:
+def test_an_exception_without_a_text_is_told_all_the_same(begin: Callable[..., Training]) -> None:
     training = begin(Script([], Unshowable()), ())
     assert training.collect()["error"].strip().endswith("test_trainable.Unshowable: <exception str() failed>")
     assert training.stop(10)
