@@ -50,6 +50,7 @@ def wait_for(place: Place, process: subprocess.Popen[str], count: int) -> None:
     assert process.poll() is None, process.communicate()
 
 
+@pytest.mark.slow
 def test_of_two_drivers_one_goes_on_and_the_other_is_told(place: Place) -> None:
     with place.start(*STUDY, command=hurried()) as first:
         wait_for(place, first, 1)
