@@ -144,7 +144,7 @@ class Soak:
             with segments[-1].open("ab") as file:
                 file.write(b'1234abcd {"type":"reported","trial":"0","ep')
             self.committed[TAIL] += 1
-        states = sorted(self._study.glob("checkpoints/*/state*"), key=lambda path: path.stat().st_mtime)
+        states = sorted(self._study.glob("checkpoints/*/resume-*.ckpt"), key=lambda path: path.stat().st_mtime)
         if states and self._draw.random() < 0.3:
             os.truncate(states[-1], states[-1].stat().st_size // 2)
             self.committed[STATE] += 1
