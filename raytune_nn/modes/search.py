@@ -13,8 +13,7 @@ from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
-from raytune_nn.study.resume import is_finished
-from raytune_nn.study.session import open_study, read_record
+from raytune_nn.study.session import open_study, read_finished
 
 # What a slot needs but Ray, which cannot be forked once it is imported; the last three are what Ray Tune needs most of.
 SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
@@ -33,7 +32,7 @@ def search(composed: Composed) -> None:
 def _search(composed: Composed, signals: Signals) -> None:
     checked = preflight(composed)
     plan, folder = checked.plan, checked.folder
-    if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
+    if checked.exists and (record := read_finished(plan, folder)) is not None:
         show_ending(plan, folder, record)
         return
     if checked.address is None:

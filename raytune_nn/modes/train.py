@@ -14,8 +14,7 @@ from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
-from raytune_nn.study.resume import is_finished
-from raytune_nn.study.session import open_study, read_record
+from raytune_nn.study.session import open_study, read_finished
 from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.task import TrialTask
 
@@ -38,7 +37,7 @@ def train(composed: Composed) -> None:
 def _train(composed: Composed, signals: Signals) -> None:
     checked = preflight(composed)
     plan, folder = checked.plan, checked.folder
-    if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
+    if checked.exists and (record := read_finished(plan, folder)) is not None:
         show_ending(plan, folder, record)
         return
     isolation = _prepared(checked)

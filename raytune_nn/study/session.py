@@ -28,7 +28,7 @@ from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor, Listener
 from raytune_nn.study.failures import Failures
 from raytune_nn.study.results import summary, versions, write_results
-from raytune_nn.study.resume import check_branches, replay
+from raytune_nn.study.resume import check_branches, is_finished, replay
 from raytune_nn.study.room import Room
 from raytune_nn.trial.task import StudyContext
 
@@ -94,7 +94,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         StudyMismatchError: An option that the space chooses from is not what it was.
     """
     made = folder.create()
-    lease = Lease(folder.path, plan.command, lambda text: print(f"raytune_nn: {text}", file=sys.stderr))
+    lease = Lease(folder.path, plan.command, _say)
     refused = False
     try:
         folder.clear_invalid(lease.name)
@@ -201,3 +201,27 @@ class _Keeper:
 def read_record(folder: StudyFolder, objective: Objective) -> StudyRecord:
     """The record of an existing study, as its journal has it."""
     return StudyRecord.fold(objective, read_journal(folder.journal))
+
+
+def read_finished(plan: StudyPlan, folder: StudyFolder) -> StudyRecord | None:
+    """The record of a study in which nothing is left to do; None where there is.
+
+    Its driver may have been ended between its last event and the results, which are then written.
+
+    Raises:
+        UnusableError: They cannot be, or that driver is about to.
+    """
+    record = read_record(folder, plan.objective)
+    if not is_finished(record, plan.settings):
+        return None
+    if folder.status() != record.status:  # the summary is written last
+        lease = Lease(folder.path, plan.command, _say)
+        try:
+            write_results(folder, record)
+        finally:
+            lease.release()
+    return record
+
+
+def _say(text: str) -> None:
+    print(f"raytune_nn: {text}", file=sys.stderr)

@@ -32,3 +32,8 @@ def test_a_study_of_which_no_trial_has_a_value(states: tuple[str, ...], found: s
     ran = run(*command)
     assert (ran.code, ran.rule) == (3, "a study needs one trial that ends with a finite value")
     assert ran.found == found
+    assert folder.status() == "failed", "its driver was ended before it wrote the results"
+    assert folder.trials.read_text().splitlines()[1].startswith("0,failed,")
+    written = folder.trials.stat().st_mtime_ns
+    assert run(*command).code == 3
+    assert folder.trials.stat().st_mtime_ns == written, "shown again, nothing is written"
