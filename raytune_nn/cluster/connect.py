@@ -27,6 +27,7 @@ ENVIRONMENT = {  # read when ray is imported: nothing may import it before
     "RAY_prestart_worker_first_driver": "0",  # no trial uses these workers, and ray.init waits for them
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a slot as here
     "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_timeout_ms_task_wait_for_death_info": "60000",  # so long a lost process is not known to be one of a lost node
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # they cost the driver four times what all the rest does
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # ours also knows SIGTERM and the exit code
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
@@ -65,14 +66,14 @@ def local_cluster(capacity: Capacity, verbose: int, preload: Sequence[str] = ())
 def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[None]:
     import ray
 
-    importing = threading.Thread(target=_import_tune)  # takes a second that ray.init spends waiting
+    importing = threading.Thread(target=import_tune)  # takes a second that ray.init spends waiting
     try:
         os.environ["RAY_AUTH_TOKEN_PATH"] = _write_token(folder)
         importing.start()
         _start(capacity, folder, quiet, forks)
         importing.join()
         if quiet:
-            _silence(ray)
+            silence(ray)
         yield
     finally:
         if importing.is_alive():
@@ -86,7 +87,7 @@ def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
     on_sigterm = signal.getsignal(signal.SIGTERM)
     starting_workers = _forking_workers() if forks else contextlib.nullcontext()
     try:
-        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), _on_loopback(), starting_workers:
+        with _without_what_a_study_does_not_use(quiet), _apart_from_our_signals(), on_loopback(), starting_workers:
             ray.init(
                 address="local",
                 num_cpus=max(1, int(capacity.cpus)),
@@ -146,7 +147,7 @@ def _apart_from_our_signals() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _on_loopback() -> Iterator[None]:
+def on_loopback() -> Iterator[None]:
     """Ray's processes listen where the address of their node is, but ``ray.init`` takes another one than loopback's.
 
     It puts the machine's address there, at which the network reaches all their ports.
@@ -167,7 +168,8 @@ def _forking_workers() -> Iterator[None]:
         yield
 
 
-def _silence(ray: Any) -> None:
+def silence(ray: Any) -> None:
+    """Keeps Ray's own messages from the terminal, once it is connected."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # importing ray and tune set it to their own taste
     ray._private.worker.print_to_stdstream = lambda *args, **keywords: None  # of lost workers; the study tells of them
 
@@ -180,5 +182,6 @@ def _write_token(folder: str) -> str:
     return path
 
 
-def _import_tune() -> None:
+def import_tune() -> None:
+    """Ray Tune, which reads the environment when it is imported."""
     import ray.tune  # noqa: F401

@@ -11,6 +11,7 @@ Where a slot has a GPU, this is not used: a CUDA that was touched does not survi
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -21,12 +22,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
 SOCKET_VARIABLE = "RAYTUNE_NN_FORK_SERVER"  # where fork_client.py finds the path of the socket
+STATUS_SECONDS = 1.0  # in which the server knows of the end of a worker that Ray knows of
 
 
 @contextlib.contextmanager
@@ -60,13 +63,31 @@ def fork_server(folder: str, modules: Sequence[str], quiet: bool) -> Iterator[No
         server.communicate()
 
 
+def exit_status(pid: int) -> int | None:
+    """How a worker of this machine ended: its exit code, or negative, the signal; None where that is not known."""
+    server = os.environ.get(SOCKET_VARIABLE)
+    if server is None:
+        return None
+    path, until = _status_path(os.path.dirname(server), pid), time.monotonic() + STATUS_SECONDS
+    while not os.path.exists(path):
+        if time.monotonic() > until:
+            return None
+        time.sleep(0.01)
+    with open(path) as file:
+        return int(file.read())
+
+
+def _status_path(folder: str, pid: int) -> str:
+    return os.path.join(folder, f"status-{pid}")
+
+
 def _serve(listener: socket.socket, modules: Sequence[str]) -> NoReturn:
     gc.disable()  # collecting while so much is imported, and nothing thrown away, takes a quarter of the time
     for name in modules:
         importlib.import_module(name)
     gc.freeze()  # a collection in a fork would copy every page
     gc.enable()
-    signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGCHLD, functools.partial(_reap, os.path.dirname(listener.getsockname())))
     while True:
         ready, _, _ = select.select([listener, sys.stdin], [], [])
         if sys.stdin in ready:
@@ -76,20 +97,33 @@ def _serve(listener: socket.socket, modules: Sequence[str]) -> NoReturn:
             _fork(connection, listener)
 
 
-def _reap(number: int, frame: FrameType | None) -> None:
+def _reap(folder: str, number: int, frame: FrameType | None) -> None:
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG) != (0, 0):
-            pass
+        while (ended := os.waitpid(-1, os.WNOHANG)) != (0, 0):
+            _note_status(folder, *ended)
+
+
+def _note_status(folder: str, pid: int, status: int) -> None:
+    """For ``exit_status``; where that is not possible, as in a full folder, it is not known."""
+    path = _status_path(folder, pid)
+    with contextlib.suppress(OSError):
+        with open(f"{path}.draft", "w") as file:
+            file.write(str(os.waitstatus_to_exitcode(status)))
+        os.replace(f"{path}.draft", path)
 
 
 def _fork(connection: socket.socket, listener: socket.socket) -> None:
     message, streams, _, _ = socket.recv_fds(connection, 65536, 3)
     while message and not message.endswith(b"\n"):
         message += connection.recv(65536)
-    if message and os.fork() == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        listener.close()
-        _run(connection, json.loads(message), streams)
+    if message:
+        worker = os.fork()
+        if worker == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            listener.close()
+            _run(connection, json.loads(message), streams)
+        with contextlib.suppress(OSError):  # of an earlier process of this number
+            os.remove(_status_path(os.path.dirname(listener.getsockname()), worker))
     for stream in streams:
         os.close(stream)
 

@@ -19,30 +19,25 @@ class Capacity:
     cpus: float
     gpus: float
     slots: int  # trials at once
+    most: int | None = None  # of them, though more would fit: the study has a part of a cluster; None: all that fit
 
 
 def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacity:
-    """Counts the slots of this machine.
+    """Counts the slots of a private Ray on this machine.
 
     Raises:
         ConfigError: A resource is negative or zero, or a single trial does not fit.
     """
-    _check_amounts(cluster, resources)
-    if cluster.address is not None:
-        raise ConfigError(
-            "cluster.address must be null: only a private Ray on this machine is built yet",
-            cluster.address,
-            "cluster.address=null",
-        )
+    check_amounts(cluster, resources)
     cpus = float(usable_cpus() if cluster.cpus is None else cluster.cpus)
     gpus = float(found_gpus() if cluster.gpus is None else cluster.gpus)
     workers = resources.workers
     _check_fits("cpus", resources.cpus, cpus, workers)
     _check_fits("gpus", resources.gpus, gpus, workers)
-    slots = _times(cpus, resources.cpus * workers)
+    slots = times(cpus, resources.cpus * workers)
     if resources.gpus:
         whole = resources.gpus >= 1  # no part of a trial is on a second GPU
-        slots = min(slots, _times(gpus, resources.gpus * workers) if whole else int(gpus) * _times(1, resources.gpus))
+        slots = min(slots, times(gpus, resources.gpus * workers) if whole else int(gpus) * times(1, resources.gpus))
     if resources.memory is not None:
         memory = total_memory()
         if not 0 < resources.memory * workers <= memory:
@@ -51,17 +46,21 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
                 f"{_product(resources.memory, workers)} of {memory:.1f} GiB",
                 f"resources.memory={memory / slots / workers:.1f}",
             )
-        slots = min(slots, _times(memory, resources.memory * workers))
+        slots = min(slots, times(memory, resources.memory * workers))
     return Capacity(cpus, gpus, slots)
 
 
 def trials_on_one_gpu(capacity: Capacity, resources: ResourcesConfig) -> int:
     """How many trials share a GPU at most."""
-    return min(capacity.slots, _times(1, resources.gpus)) if 0 < resources.gpus < 1 else 1
+    return min(capacity.slots, times(1, resources.gpus)) if 0 < resources.gpus < 1 else 1
 
 
-def _check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
-    """Also refuses NaN and infinity, which YAML can spell."""
+def check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
+    """Checks each amount by itself.
+
+    Raises:
+        ConfigError: The first that is no amount: NaN and infinity, which YAML can spell, are none either.
+    """
     if not 0 < resources.cpus < math.inf:
         raise ConfigError("resources.cpus must be greater than 0", resources.cpus, "resources.cpus=1")
     if not 0 <= resources.gpus < math.inf:
@@ -125,7 +124,7 @@ def _check_fits(name: str, wanted: float, there: float, workers: int) -> None:
     """All workers of a trial at once."""
     if wanted * workers <= there:
         return
-    fewer = _times(there, wanted)
+    fewer = times(there, wanted)
     amount = f"resources.{name}"
     raise ConfigError(
         f"one trial must fit the cluster: {amount}{' x resources.workers' if workers > 1 else ''} <= cluster.{name}",
@@ -138,6 +137,6 @@ def _product(amount: float, workers: int) -> str:
     return f"{amount:g}" if workers == 1 else f"{amount:g} x {workers} workers"
 
 
-def _times(whole: float, part: float) -> int:
+def times(whole: float, part: float) -> int:
     """How often a part fits; fractions such as 0.1 are not exact in binary."""
     return int(whole / part + 1e-9)

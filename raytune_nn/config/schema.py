@@ -95,7 +95,7 @@ class ClusterConfig:
 
     cpus: float | None = MISSING  # cores that the study may use
     gpus: float | None = MISSING
-    address: str | None = MISSING  # null: a private one on this machine
+    address: str | None = MISSING  # <host>:<port> or auto: one that runs already; null: a private one on this machine
     report_every: float = MISSING  # seconds: reports of a slot that need no answer go out together
 
 
@@ -103,7 +103,10 @@ class ClusterConfig:
 class FailuresConfig:
     """What happens when a trial fails."""
 
-    max_retries: int = MISSING  # times that a trial is tried again after an exception or a lost process
+    max_retries: int = MISSING  # times that a trial is tried again after its process was lost
+    retry_exceptions: bool = MISSING  # whether after an exception as well, which the same training mostly raises again
+    no_report_timeout: float | None = MISSING  # seconds without a finished batch: its process is lost; null: no limit
+    stop_after: int | None = MISSING  # first trials that all fail the same way end the study; null: it goes on
 
 
 @dataclass

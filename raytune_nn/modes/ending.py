@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
-from raytune_nn.report.tables import commands, counted, failures, winner
+from raytune_nn.report.failures import failures
+from raytune_nn.report.tables import commands, counted, winner
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.study.failures import STOPPED
 from raytune_nn.study.session import StudyPlan
 
 
@@ -18,8 +20,8 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
     resume, others = commands(folder, plan.command)
     if fault is not None:
         raise fault
-    if record.counts["failed"]:
-        print(failures(record))
+    if wrong := failures(record):
+        print(wrong)
     if record.status == "interrupted":
         raise InterruptedStudyError("the study was interrupted; what it had is kept", fix=resume)
     if record.best is None:
@@ -29,7 +31,15 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
         raise NoSuccessfulTrialError(
             f"a study needs one trial that ends with a finite value{of_folds}",
             f"{counted(len(record.trials), 'trial')}: {states}{since}",
-            "a longer budget" if record.reason else f"read what went wrong above, or in {folder.journal}",
+            _mend(record, folder, resume),
         )
     print(winner(record, folder))
     print(others)
+
+
+def _mend(record: StudyRecord, folder: StudyFolder, resume: str) -> str:
+    if record.reason.startswith(STOPPED):
+        return (
+            f"mend what went wrong (above), then a new study.name, or for the trials that are left\n         {resume}"
+        )
+    return "a longer budget" if record.reason else f"read what went wrong above, or in {folder.journal}"

@@ -26,7 +26,7 @@ def plan(composed: Composed) -> None:
         ConfigError: The first rule that is broken.
     """
     checked = preflight(composed)
-    if checked.plan.settings.search is not None:
+    if checked.plan.settings.search is not None and checked.address is None:
         check_headroom(checked.capacity, checked.plan.settings.resources)
     size = checked.targets.run_apart()
     print(describe(checked, size))

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
+from raytune_nn.cluster.nodes import find_cluster
 from raytune_nn.cluster.resources import Capacity, plan_capacity
+from raytune_nn.cluster.shares import plan_share
 from raytune_nn.config.compose import Composed, compose_branch, resolved
 from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
 from raytune_nn.config.monitors import check_monitors
@@ -36,6 +38,7 @@ from raytune_nn.space.variants import samples, variants
 from raytune_nn.store.checkpoints import check_checkpoints
 from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
 from raytune_nn.study.budget import check_budget
+from raytune_nn.study.failures import check_failures
 from raytune_nn.study.fidelity import check_decisions, check_unit
 from raytune_nn.study.folds import check_folds
 from raytune_nn.study.resume import check_resume
@@ -55,6 +58,7 @@ class Checked:
     exists: bool  # the study stands in its folder already, and may be resumed
     capacity: Capacity
     targets: TargetCheck  # stage B
+    address: str | None = None  # of the cluster that runs already; None: a private Ray
 
 
 def preflight(composed: Composed) -> Checked:
@@ -62,18 +66,14 @@ def preflight(composed: Composed) -> Checked:
 
     Raises:
         ConfigError: The first rule that is broken.
+        UnusableError: The cluster of ``cluster.address`` cannot be used.
     """
     settings = composed.settings
     objective = read_objective(settings.objective)
     check_budget(settings.budget, objective)
     if settings.verbose not in (0, 1, 2):
         raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
-    if settings.failures.max_retries < 0:
-        raise ConfigError(
-            "failures.max_retries must not be negative",
-            settings.failures.max_retries,
-            "failures.max_retries=0",
-        )
+    check_failures(settings.failures)
     if not -(2**63) <= settings.seed < 2**63:
         raise ConfigError("seed must fit into 64 bits", settings.seed, "seed=0")
     _check_epochs(settings)
@@ -88,7 +88,7 @@ def preflight(composed: Composed) -> Checked:
     check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
     _check_loaders(composed.config, space)
     check_workers(settings, branches.get("trainer", {"": settings.trainer}))
-    capacity = plan_capacity(settings.cluster, settings.resources)
+    address, capacity = _capacity(settings)
     folder = _folder(composed)
     check_storage(settings.study.storage)
     exists = check_resume(folder, settings, composed.config)
@@ -111,7 +111,16 @@ def preflight(composed: Composed) -> Checked:
         [trees[0], *samples(composed.config, branches, space, settings.seed)],
         list(variants(composed.config, branches, space, largest=True)) if settings.mode is Mode.plan else [],
     )
-    return Checked(plan, folder, exists, capacity, check)
+    return Checked(plan, folder, exists, capacity, check, address)
+
+
+def _capacity(settings: Config) -> tuple[str | None, Capacity]:
+    """A cluster that runs already is asked what it has, and is found at this address."""
+    address = settings.cluster.address
+    if address is None or settings.search is None:
+        return None, plan_capacity(settings.cluster, settings.resources)
+    found = find_cluster(address)
+    return found.address, plan_share(found.nodes, settings.cluster, settings.resources)
 
 
 def _search(

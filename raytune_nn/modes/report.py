@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from raytune_nn.config.compose import Composed
 from raytune_nn.modes.existing import open_existing
-from raytune_nn.report.tables import commands, failures, trials_table, winner
+from raytune_nn.report.failures import failures
+from raytune_nn.report.tables import commands, trials_table, winner
 from raytune_nn.study.results import write_results
 
 
@@ -18,8 +19,8 @@ def report(composed: Composed) -> None:
     if record.status != "running":
         write_results(folder, record)
     print(trials_table(record))
-    if record.counts["failed"]:
-        print(failures(record))
+    if wrong := failures(record):
+        print(wrong)
     if record.best is not None:
         print(winner(record, folder))
     print(commands(folder, str(record.study.get("command", "")))[1])

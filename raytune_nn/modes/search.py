@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from raytune_nn.cluster.connect import local_cluster
+from raytune_nn.cluster.existing import existing_cluster
 from raytune_nn.cluster.headroom import check_headroom
 from raytune_nn.config.compose import Composed
 from raytune_nn.modes.ending import show_ending
@@ -29,7 +32,8 @@ def search(composed: Composed) -> None:
     if checked.exists and is_finished(record := read_record(folder, plan.objective), plan.settings):
         show_ending(plan, folder, record)
         return
-    check_headroom(checked.capacity, plan.settings.resources)
+    if checked.address is None:
+        check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials) as view:
         conductor = _run(checked, view)
     show_ending(plan, folder, conductor.record, conductor.fault)
@@ -37,8 +41,7 @@ def search(composed: Composed) -> None:
 
 def _run(checked: Checked, view: LiveView) -> Conductor:
     plan, settings = checked.plan, checked.plan.settings
-    preload = () if settings.resources.gpus else SLOT_MODULES  # a CUDA that was touched does not survive a fork
-    with local_cluster(checked.capacity, settings.verbose, preload) as scratch:
+    with _cluster(checked) as scratch:
         from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
 
         with (
@@ -46,6 +49,16 @@ def _run(checked: Checked, view: LiveView) -> Conductor:
             interruptible(conductor) as interrupted,
         ):
             context = plan.context(checked.folder)
-            run_study(conductor, context, checked.targets, settings.resources, scratch, view.refresh)
+            most = checked.capacity.most
+            run_study(conductor, context, checked.targets, settings.resources, scratch, view.refresh, most)
             conductor.close(interrupted.is_set())
         return conductor
+
+
+def _cluster(checked: Checked) -> AbstractContextManager[str]:
+    """The one that runs already, or a private one; inside is the folder for Ray Tune's files."""
+    capacity, settings = checked.capacity, checked.plan.settings
+    if checked.address is not None:
+        return existing_cluster(checked.address, capacity, settings.verbose, checked.folder.path)
+    preload = () if settings.resources.gpus else SLOT_MODULES  # a CUDA that was touched does not survive a fork
+    return local_cluster(capacity, settings.verbose, preload)

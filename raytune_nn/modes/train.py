@@ -51,6 +51,7 @@ def _prepared(checked: Checked) -> Isolation:
 def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> None:
     """The same body as in a slot of a cluster; reports are answered by a call."""
     from raytune_nn.trial.fit import run_trial
+    from raytune_nn.trial.saved_state import UnusableState
 
     while (task := conductor.next_task()) is not None:  # again after a failure, if retries are asked for
         conductor.started(task.id)
@@ -63,6 +64,9 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
                 lambda report: conductor.reported(task.id, asdict(report)),
                 lambda: _is_ending(conductor),
             )
+        except UnusableState as unusable:
+            conductor.fall_back(task.id, str(unusable), traceback.format_exc())
+            continue
         except (Exception, SystemExit):  # Lightning's answer to a second Ctrl-C is to exit
             error = traceback.format_exc()
         conductor.ended(task.id, error)

@@ -15,7 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import counted, format_results, format_value, named_results
+from raytune_nn.report.tables import counted, damage_line, format_results, format_value, named_results
+from raytune_nn.store.causes import Diagnosis
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import ENDED, TrialRecord
@@ -23,6 +24,7 @@ from raytune_nn.store.trial import ENDED, TrialRecord
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0  # between plain lines, but for a new best
 SHOWN_RUNNING, SHOWN_BEST = 8, 5
+TOLD_CAUSES = 10  # of failures, at once; all are told at the end
 
 
 class LiveView:
@@ -42,6 +44,7 @@ class LiveView:
         self._shown = 0.0
         self._best_value: float | None = None  # shown last
         self._told_unsaved = False
+        self._told_causes = set[Diagnosis]()
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=30),
             TextColumn(f"{{task.completed:.0f}}/{counted(num_trials, 'trial')}"),
@@ -78,6 +81,10 @@ class LiveView:
             self._note(event["type"], trial, record)
             if event.get("alone") and self._settings.verbose:
                 self._print(f"trial {trial.id}: {trial.reason}")
+        if event["type"] == "retried" or event.get("state") == "failed":
+            self._tell_failure(event)
+        if event["type"] in ("fell_back", "damaged") and self._settings.verbose:
+            self._print(damage_line(event))
         if event.get("unsaved") and not self._told_unsaved and self._settings.verbose:
             self._told_unsaved = True
             self._print(f"no safety copies (checkpoints.every_minutes) of trial {event['trial']}: {event['unsaved']}")
@@ -98,6 +105,16 @@ class LiveView:
             lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
             self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
 
+    def _tell_failure(self, event: Event) -> None:
+        """At once, but each cause only once; how often it came is said at the end."""
+        diagnosis = Diagnosis.of(event)
+        if event.get("alone") or diagnosis.cause in self._told_causes or len(self._told_causes) >= TOLD_CAUSES:
+            return
+        self._told_causes.add(diagnosis.cause)
+        if self._settings.verbose:
+            what = "failed" if event["type"] == "ended" else "is tried again"
+            self._print(f"trial {event['trial']} {what}: {diagnosis}")
+
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
@@ -105,7 +122,7 @@ class LiveView:
         """Keeps the running and the best few by hand: no look at all trials per event."""
         if kind == "started":
             self._running[trial.id] = trial
-        elif kind in ("ended", "retried") or trial.state == "paused":
+        elif kind in ("ended", "retried", "fell_back") or trial.state == "paused":
             self._running.pop(trial.id, None)
             others = [other for other in self._best if other is not trial]
             self._best = self._leaders((*others, trial), record)

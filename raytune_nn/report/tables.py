@@ -1,13 +1,14 @@
-"""The texts at the end of a study: winner, table of trials, failures by cause, and what to type next."""
+"""The texts at the end of a study: winner, table of trials, and what to type next."""
 
 from __future__ import annotations
 
 import os
 import re
 import shlex
-from collections import defaultdict
 
+from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 
@@ -27,10 +28,33 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     alone = [trial.id for trial in record.trials.values() if trial.alone]
     if alone:
         lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
-    if folder.best.is_dir():
+    lost = best.model_damage and not (folder.best / MODEL).is_file()
+    lines += _fallen(record)
+    if lost:
+        why = f"checkpoints/{best.checkpoint}/{MODEL}: {best.model_damage}"
+        lines.append(f"no model in best/, since it is damaged ({why}); its configuration is there, to train it again")
+    elif folder.best.is_dir():
         which = f" of trial {best.id}, the best by {record.objective.metric}," if record.objective.further else ""
         lines.append(f"model{which} in {_short(folder.best)}")
     return "\n".join(lines)
+
+
+def damage_line(event: Event) -> str:
+    """A file of checkpoints that could not be used, and what becomes of its trial."""
+    where = f"{event['file']}: {event['why']}"
+    if event["type"] == "damaged":
+        return f"the model of trial {event['trial']} is damaged, {where}"
+    then = f"goes on from epoch {event['epoch']}" if event["epoch"] else "begins anew"
+    return f"trial {event['trial']} cannot go on from {where}; it {then}"
+
+
+def _fallen(record: StudyRecord) -> list[str]:
+    """How often trials went on from an earlier state than their last."""
+    trials = [event["trial"] for event in record.damages if event["type"] == "fell_back"]
+    if not trials:
+        return []
+    states = counted(len(trials), "training state")
+    return [f"{states} could not be used, so epochs were trained again: {_listed(list(dict.fromkeys(trials)))}"]
 
 
 def _best_lines(best: TrialRecord, record: StudyRecord) -> list[str]:
@@ -106,19 +130,6 @@ def rank(record: StudyRecord) -> list[TrialRecord]:
         )
 
     return sorted(record.trials.values(), key=key)
-
-
-def failures(record: StudyRecord) -> str:
-    """What went wrong, grouped by cause, with the whole traceback of the first trial of each."""
-    causes: dict[str, list[TrialRecord]] = defaultdict(list)
-    for trial in record.trials.values():
-        if trial.state == "failed":
-            causes[trial.reason].append(trial)
-    lines = ["\nwhat went wrong"]
-    for cause, trials in sorted(causes.items(), key=lambda item: -len(item[1])):
-        lines.append(f"  {counted(len(trials), 'time')}: {cause}  ({_listed([trial.id for trial in trials])})")
-        lines += [f"    {line}" for line in trials[0].error.strip().splitlines()[-12:]]
-    return "\n".join(lines)
 
 
 def _listed(trials: list[str]) -> str:

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -41,6 +41,7 @@ class Member:
     turns: int = 0  # how often it has gone on
     verdict: Verdict = GO_ON
     runs: bool = True
+    own: Member | None = None  # what it was before it became a copy, until it reports as one
 
     @property
     def counts(self) -> bool:
@@ -98,9 +99,8 @@ class PBT(Scheduler):
             raise ConfigError(rule, exploit, "search.scheduler.exploit=truncation")
         self._population, self._interval, self._seed = population, interval, seed
         self._quantile, self._resample = Fraction(repr(float(quantile))), resample
-        self._exploit: Callable[[str, random.Random], str | None] = (
-            self._truncation if exploit == "truncation" else self._tournament
-        )
+        by = self._truncation if exploit == "truncation" else self._tournament
+        self._exploit: Callable[[str, random.Random], str | None] = by
         self._space, self._perturb = space, perturbed_paths(space, perturb)
         self._steps = [step for step in range(interval, max_epochs, interval) if step >= burn_in]
         self._members: dict[str, Member] = {}
@@ -139,7 +139,7 @@ class PBT(Scheduler):
             for standing in self._standings[member.passed : passed]:
                 standing.enter(trial, score)
             with self._counted_anew(member):
-                member.saved, member.passed, member.score, member.runs = step, passed, score, False
+                member.saved, member.passed, member.score, member.runs, member.own = step, passed, score, False, None
             member.verdict = Verdict(Decision.PAUSE, f"paused at {step}: {score:.6g}")
             self._waiting.enter(trial, step)
         return member.verdict
@@ -147,9 +147,8 @@ class PBT(Scheduler):
     def on_end(self, trial: str, complete: bool) -> None:
         """Give a member up that ends before its last decision; what has come further may still be copied."""
         self._waiting.leave(trial)
-        if trial not in self._members:
+        if (member := self._members.get(trial)) is None:
             return
-        member = self._members[trial]
         with self._counted_anew(member):
             member.runs = False
             if member.passed < len(self._steps):
@@ -168,17 +167,27 @@ class PBT(Scheduler):
             return None
         self._waiting.leave(trial)
         rng = random.Random(f"{self._seed}/{trial}/{member.turns}")
-        member.turns += 1
-        member.verdict, member.runs = GO_ON, True  # paused ones count as well, so the levels are as they were
+        member.verdict, member.turns = GO_ON, member.turns + 1
+        member.runs = True  # paused ones count as well, so the levels are as they were
         source = self._exploit(trial, rng)
         if source is None:
             return Resumption(trial)
-        copied = self._members[source]
+        copied, member.own = self._members[source], replace(member)
         member.params = self._explore(trial, copied, rng)
         with self._counted_anew(member):
             member.step = member.saved = copied.saved
             member.passed, member.score = copied.passed, copied.score
         return Resumption(trial, source, member.params)
+
+    def on_fall_back(self, trial: str, epochs: int) -> dict[str, Any] | None:
+        """A copy that is damaged was none: the member is what it was."""
+        copy = self._members[trial]
+        if (own := copy.own) is None or not epochs:
+            return None
+        self._members[trial] = own
+        self._levels[copy.passed] -= 1
+        self._levels[own.passed] += 1
+        return own.params
 
     def describe(self) -> str:
         """One line for the plan."""

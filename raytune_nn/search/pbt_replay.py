@@ -70,6 +70,11 @@ class PBTReplay(Scheduler):
         """It does not go on."""
         self._paused = None
 
+    def on_fall_back(self, trial: str, epochs: int) -> dict[str, Any] | None:
+        """The changes after that state are still to come."""
+        self._last, self._done = epochs, bisect_right(self._epochs, epochs)
+        return deepcopy(self.schedule[self._done].params)
+
     def next_to_run(self, new_available: bool) -> Resumption | None:
         """The trial, with the parameters that are due."""
         if self._paused is None:

@@ -20,6 +20,7 @@ from raytune_nn.space.space import Space
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -76,31 +77,63 @@ def read_schedule(study: str, space: Space) -> Schedule:
     return ancestry.best
 
 
+@dataclass
+class _Line:
+    """What is behind a trial: the schedule of its weights now, and of its value, None where it has none."""
+
+    now: Schedule
+    at_value: Schedule | None = None
+    saved: _Line | None = None  # the same of its last state
+    before: _Line | None = None  # and of the one before
+
+
 class Ancestry:
     """The schedule behind each trial's weights; told the events of a journal in their order."""
 
     def __init__(self, objective: Objective) -> None:
         self._record = StudyRecord(objective)
-        self._now: dict[str, Schedule] = {}
-        self._at_value: dict[str, Schedule] = {}  # when the trial reported its value
+        self._lines: dict[str, _Line] = {}
 
     @property
     def best(self) -> Schedule | None:
         """Of the weights that gave the best trial its value; None where no trial has one."""
         best = self._record.best
-        return None if best is None else self._at_value[best.id]
+        return None if best is None else self._lines[best.id].at_value
 
     def apply(self, event: Event) -> None:
         """Takes one event in."""
         self._record.apply(event)
         id, kind = event.get("trial", ""), event["type"]
         if kind == "suggested" or (kind == "started" and not event.get("epoch")):
-            self._now[id] = (Stage(0, self._record.trials[id].params),)  # without its state, a trial begins again
+            self._lines[id] = _Line((Stage(0, self._record.trials[id].params),))  # without its state, it begins again
         elif kind == "resumed" and event["params"] is not None:
-            saved = self._record.trials[id].saved
-            epoch = 0 if saved is None else saved.epochs
-            before = self._now[event["source"] or id]
-            kept = tuple(stage for stage in before if stage.epoch < epoch)
-            self._now[id] = (*kept, Stage(epoch, event["params"]))
-        elif kind == "reported" and self._record.trials[id].metrics is event["metrics"]:
-            self._at_value[id] = self._now[id]
+            self._resumed(self._lines[id], self._record.trials[id], event)
+        elif kind == "reported":
+            line = self._lines[id]
+            if self._record.trials[id].metrics is event["metrics"]:
+                line.at_value = line.now
+            if event.get("saved"):
+                line.before, line.saved = line.saved, _Line(line.now, line.at_value)
+        elif kind == "fell_back" and event["epoch"]:
+            self._fell_back(self._lines[id], self._record.trials[id])
+
+    def _resumed(self, line: _Line, trial: TrialRecord, event: Event) -> None:
+        epoch = 0 if trial.saved is None else trial.saved.epochs
+        source = event["source"]
+        weights = _until(self._lines[source or trial.id].now, epoch)
+        if source is not None:
+            line.before, line.saved = line.saved, _Line(weights, line.at_value)
+        line.now = (*weights, Stage(epoch, event["params"]))
+
+    def _fell_back(self, line: _Line, trial: TrialRecord) -> None:
+        """It goes on from the weights of the state before, with the parameters that it has."""
+        line.saved, line.before = line.before, None
+        if line.saved is None or trial.saved is None:
+            return
+        weights = _until(line.saved.now, trial.saved.epochs)
+        changed = () if weights[-1].params == trial.params else (Stage(trial.saved.epochs, trial.params),)
+        line.now, line.at_value = (*weights, *changed), line.saved.at_value
+
+
+def _until(schedule: Schedule, epoch: int) -> Schedule:
+    return tuple(stage for stage in schedule if stage.epoch < epoch)

@@ -102,6 +102,20 @@ class Scheduler(ABC):
             complete: Whether its training came to its own end; else it was stopped, diverged or failed.
         """
 
+    def on_fall_back(self, trial: str, epochs: int) -> dict[str, Any] | None:
+        """Take in that a trial goes on from an earlier state than it had, since that one is damaged.
+
+        What it has reported since then it will report again.
+
+        Args:
+            trial: The trial's id.
+            epochs: Trained by that state; 0: it begins anew.
+
+        Returns:
+            The parameters with which it goes on; None: those that it has.
+        """
+        return None
+
     def next_to_run(self, new_available: bool) -> Resumption | None:
         """Name a paused trial that now goes on in a slot that is free; None: there is none.
 

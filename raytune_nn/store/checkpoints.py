@@ -2,10 +2,10 @@
 trials that may come to be among them, and training states.
 
 A training state is what a trial goes on from (``checkpoints/<trial>/resume-<number>.ckpt``). Its number is counted in
-the journal, and a new one is written beside the one before: a driver that dies before the journal has the report of a
-state goes on from the state that it knows. Once the report is in the journal, the ones before go; those after it are
-of a trial that has not waited. The last one stays until its trial ends, or until the study does where another trial
-may be told to go on from it.
+the journal, and a new one is written beside the ones before: a driver that dies before the journal has the report of a
+state goes on from the state that it knows. Once the report is in the journal, that state and the one before stay, in
+case it is damaged, and earlier ones go; those after it are of a trial that has not waited. With the trial's end both
+go, but the last one stays until the study ends where another trial may be told to go on from it.
 
 With ``checkpoints.keep_states=rungs`` a state that was saved where the scheduler decides gets a second name,
 ``rung-<what the trial had reached>.ckpt``, under which nothing is ever removed.
@@ -16,14 +16,17 @@ from __future__ import annotations
 import math
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import usable
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.seal import damage
 from raytune_nn.store.trial import TrialRecord
 
+MODEL = "model.ckpt"
 _RESUME, _RUNG = "resume-*.ckpt", "rung-*.ckpt"
 STATES = (_RESUME, _RUNG)
 
@@ -66,12 +69,28 @@ class States:
                 _link(state_path(self._folder, source.id, source.saves), path)
 
     def replaced(self, trial: TrialRecord) -> None:
-        """Removes the states of a trial that its last one replaced; there may be later ones that it has not told of."""
-        for number in range(trial.saves - 1, 0, -1):
+        """Removes a trial's states but the last two; there may be later ones that it has not told of."""
+        for number in range(trial.saves - 2, 0, -1):
             path = state_path(self._folder, trial.id, number)
             if not path.exists():  # nor are those before
                 return
             path.unlink()
+
+    def damaged_model(self, trial: TrialRecord | None) -> dict[str, str]:
+        """What the journal is to say of a trial's model that is damaged: its file, and what is wrong with it.
+
+        Where somebody removed the whole folder to make room, there is nothing to say; nor is a second time.
+
+        Raises:
+            UnusableError: The system refuses.
+        """
+        if trial is None or trial.checkpoint is None or trial.model_damage:
+            return {}
+        path = self._folder / trial.checkpoint / MODEL
+        with usable(path):
+            why = damage(path) if path.parent.is_dir() else ""
+        file = str(path.relative_to(self._folder.parent))
+        return {"trial": trial.id, "file": file, "why": why} if why else {}
 
     def keep_rung(self, trial: TrialRecord) -> None:
         """Keeps a trial's last state for good, if it is of a rung.
@@ -89,9 +108,10 @@ class States:
             os.replace(draft, path)
             draft.unlink(missing_ok=True)  # between two names of one file, replace does nothing
 
-    def keep_last(self, trial: TrialRecord) -> None:
-        """Removes all states of a trial that is not running but its last one."""
-        self._remove(trial.id, but=state_path(self._folder, trial.id, trial.saves))
+    def keep_known(self, trial: TrialRecord) -> None:
+        """Removes the states of a trial that is not running but its last one, and unless it ended the one before."""
+        numbers = [trial.saves, trial.saves - 1] if trial.before is not None and not trial.ended else [trial.saves]
+        self._remove(trial.id, but=[state_path(self._folder, trial.id, number) for number in numbers])
 
     def remove(self, trial: TrialRecord) -> None:
         """The trial has ended."""
@@ -102,11 +122,11 @@ class States:
         for folder in self._folder.iterdir() if self._folder.is_dir() else ():
             self._remove(folder.name)
 
-    def _remove(self, trial: str, but: Path | None = None) -> None:
+    def _remove(self, trial: str, but: Sequence[Path] = ()) -> None:
         folder = self._folder / trial
         # also what a killed process had half written
         for path in [*folder.glob(_RESUME), *folder.glob(f".{_RESUME}"), *folder.glob(f".{_RUNG}")]:
-            if path != but:
+            if path not in but:
                 path.unlink(missing_ok=True)
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
@@ -161,9 +181,13 @@ class Retention:
         self._tidy_states(trial)
 
     def state_saved(self, trial: TrialRecord) -> None:
-        """To be called once the report of a state is in the journal."""
+        """To be called once the journal knows of a state, saved by the trial or handed over."""
         self._keep_rung(trial)
         self._states.replaced(trial)
+
+    def state_given_up(self, trial: TrialRecord) -> None:
+        """To be called once a trial fell back to an earlier state: those after it are of no use."""
+        self._states.keep_known(trial)
 
     def study_ended(self) -> None:
         """To be called when no trial will go on."""
@@ -179,7 +203,7 @@ class Retention:
         if trial.ended and not self._copies and self._keep_states is not KeepStates.last:
             self._states.remove(trial)
         else:
-            self._states.keep_last(trial)
+            self._states.keep_known(trial)
 
     def _remove_model(self, name: str) -> None:
         """All of a trial's folder but its states."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.best import BestTrials
+from raytune_nn.store.causes import Causes, Diagnosis
 from raytune_nn.store.journal import Event
 from raytune_nn.store.trial import Saved, TrialRecord
 
@@ -36,6 +37,8 @@ class StudyRecord:
         self._session_started = 0.0
         self._earlier_wall = 0.0
         self.kept = BestTrials(objective, keep_best)
+        self.causes = Causes()  # of failures
+        self.damages: list[Event] = []  # files of checkpoints that could not be used
 
     @classmethod
     def fold(cls, objective: Objective, events: Iterable[Event], keep_best: int = 1) -> StudyRecord:
@@ -133,12 +136,13 @@ class StudyRecord:
             trial.value, trial.value_epoch, trial.metrics = values[0], event["epoch"], metrics
             trial._params_then = trial.params
         if event.get("saved"):
-            trial.saves += 1
+            trial.saves, trial.before = trial.saves + 1, trial.saved
             of_value = (trial.value, trial.value_epoch, trial.metrics, trial._params_then)
             trial.saved = Saved(trial.epochs, trial.folds, *of_value, rung=event.get("rung"))
 
     def _checkpointed(self, event: Event) -> None:
-        self.trials[event["trial"]].checkpoint = event["folder"]
+        trial = self.trials[event["trial"]]
+        trial.checkpoint, trial.model_damage = event["folder"], ""
 
     def _decided(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
@@ -153,21 +157,39 @@ class StudyRecord:
             trial.params = event["params"]
         source = self.trials[event["source"]].saved if event["source"] is not None else None
         if source is not None and trial.saved is not None:
-            trial.saves += 1
+            trial.saves, trial.before = trial.saves + 1, trial.saved
             trial.saved = replace(trial.saved, epochs=source.epochs, rung=None)  # that is the other one's
         self._move(trial, "waiting")
+
+    def _fell_back(self, event: Event) -> None:
+        """Its last state cannot be used: the one before is the last one now, and what it knew counts once it starts."""
+        trial = self.trials[event["trial"]]
+        trial.saved, trial.before = trial.before, None
+        trial.saves = trial.saves - 1 if trial.saved is not None else 0
+        if event["params"] is not None:
+            trial.params = event["params"]
+        self.damages.append(event)
+        self._move(trial, "waiting")
+
+    def _damaged(self, event: Event) -> None:
+        self.trials[event["trial"]].model_damage = event["why"]
+        self.damages.append(event)
 
     def _retried(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         alone = event.get("alone", False)
-        trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone)
-        trial.reason, trial.error = event.get("reason", ""), event["error"]
+        trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone and event.get("counts", True))
+        trial.reason = event.get("reason", "")
+        if not alone:
+            self.causes.retried(trial.id, Diagnosis.of(event), event["error"])
         self._move(trial, "waiting")
 
     def _ended(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
-        trial.reason, trial.error = event.get("reason", ""), event.get("error", "")
+        trial.reason = event.get("reason", "")
         self._move(trial, event["state"])
+        if trial.state == "failed":
+            self.causes.failed(trial.id, Diagnosis.of(event), event.get("error", ""))
         if trial.state == "diverged":
             trial.value, trial.value_epoch, trial.metrics = None, None, {}
         values = self.values(trial) if self.may_win(trial) else None
@@ -191,6 +213,8 @@ _HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {
     "checkpointed": StudyRecord._checkpointed,
     "decided": StudyRecord._decided,
     "resumed": StudyRecord._resumed,
+    "fell_back": StudyRecord._fell_back,
+    "damaged": StudyRecord._damaged,
     "retried": StudyRecord._retried,
     "ended": StudyRecord._ended,
     "closed": StudyRecord._closed,

@@ -38,12 +38,13 @@ class TrialRecord:
     value_epoch: int | None = None  # the epoch that reported it
     metrics: dict[str, float] = field(default_factory=dict)  # all metrics of that report
     checkpoint: str | None = None  # folder name under checkpoints/, once one was written
+    model_damage: str = ""  # what is wrong with the model there, if that was found
     saves: int = 0  # states of its training that were written; the last is `saved`
     saved: Saved | None = None
+    before: Saved | None = None  # the state before that one: what it goes on from where the last cannot be used
     retries: int = 0
     alone: bool = False  # it ran out of memory on a GPU that it shared, and has one to itself since then
-    reason: str = ""  # why it paused, waits for a GPU, was stopped or failed; of a failure the traceback's last line
-    error: str = ""  # traceback of a failure
+    reason: str = ""  # why it paused, was stopped, failed or is tried again; the record's causes have a traceback
     _earlier_seconds: float = 0.0  # of attempts before this one
     _params_then: dict[str, Any] = field(default_factory=dict)  # at the report that is its value
 

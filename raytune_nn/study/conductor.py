@@ -15,12 +15,14 @@ from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
+from raytune_nn.store.causes import diagnose, shorten
 from raytune_nn.store.checkpoints import States
 from raytune_nn.store.journal import Event, Journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.dispatcher import Dispatcher
+from raytune_nn.study.failures import STOPPED, Failures
 from raytune_nn.trial.task import TrialTask
 
 Listener = Callable[[Event, StudyRecord], None]
@@ -36,7 +38,7 @@ class Conductor:
         record: What the journal says so far; updated by each event.
         states: Of trainings that can go on.
         num_trials: Trials to suggest in all, those in the record counted.
-        max_retries: How often a failed trial is tried again.
+        failures: Says which failed trials are tried again, and when failures end the study.
         listener: Told each event after it is in the journal.
         fidelity: What searcher and scheduler count.
         secrets: What tracebacks must not show.
@@ -51,14 +53,14 @@ class Conductor:
         scheduler: Scheduler,
         budget: Budget,
         num_trials: int,
-        max_retries: int,
+        failures: Failures,
         listener: Listener,
         fidelity: Fidelity,
         secrets: Secrets,
     ) -> None:
-        self.record, self._journal = record, journal
+        self.record, self._journal, self._states = record, journal, states
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
-        self._max_retries = max_retries
+        self._failures = failures
         self._listener, self._fidelity, self._secrets = listener, fidelity, secrets
         self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
@@ -85,6 +87,7 @@ class Conductor:
 
     def started(self, trial: str, **where: Any) -> None:
         """A slot begins with the piece of work on this trial."""
+        self._failures.began(self.record.trials[trial])
         epoch = self._dispatcher.begins_at(trial)
         self._write("started", trial=trial, **({"epoch": epoch} if epoch else {}), **where)
 
@@ -113,30 +116,42 @@ class Conductor:
             return False
         return self._decide(state, reached, values[0])
 
-    def ended(self, trial: str, error: str = "", out_of_memory: bool = False) -> None:
+    def ended(
+        self, trial: str, error: str = "", out_of_memory: bool = False, lost: bool = False, counts: bool = True
+    ) -> None:
         """The trial's training is over: it came to its end, was stopped, or failed with this traceback.
 
         Args:
             out_of_memory: Whether it failed for the memory of a GPU, where trials share them.
+            lost: Whether its process was: ``error`` then ends with the reason in one line.
+            counts: Whether that is one of ``failures.max_retries``; if not, it is tried again in any case.
         """
         error = self._secrets.hide(error)
         state = self.record.trials[trial]
         if state.ended or state.state == "paused" or self.ending:
             return  # ``close`` says what becomes of trials that the study's end cut off
         if out_of_memory and not state.alone:  # not its own fault, so it costs no retry
-            self._write("retried", trial=trial, error=error, reason=ALONE_NEXT, alone=True)
+            self._write("retried", trial=trial, error=shorten(error), reason=ALONE_NEXT, alone=True)
             self._dispatcher.retry(trial)
         elif out_of_memory:
-            self._end(state, "failed", ALONE_AND_FAILED, error=error)
-        elif error and state.retries < self._max_retries:
-            self._write("retried", trial=trial, error=error)
-            self._dispatcher.retry(trial)
+            self._end(state, "failed", ALONE_AND_FAILED, error=shorten(error))
         elif error:
-            self._end(state, "failed", _last_line(error), error=error)
+            self._failed(state, error, lost, counts)
         elif state.epochs == 0:
             self._missing_metric(state, {})
         else:
             self._end(state, "complete")
+
+    def fall_back(self, trial: str, why: str, error: str) -> None:
+        """The trial cannot go on from the state that its task named, which is nobody's fault and costs no retry.
+
+        Args:
+            why: What is wrong with the state.
+            error: The traceback.
+        """
+        state = self.record.trials[trial]
+        if not (state.ended or state.state == "paused" or self.ending):
+            self._dispatcher.fall_back(trial, self._secrets.hide(why), self._secrets.hide(error))
 
     def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
         """Stops or pauses a trial after its last report, as the scheduler has decided.
@@ -168,7 +183,7 @@ class Conductor:
         self.ending = self.ending or "interrupted"
 
     def close(self, interrupted: bool) -> None:
-        """Ends what still runs and writes how the study ended.
+        """Ends what still runs and writes how the study ended, and first whether the winner's model is damaged.
 
         Args:
             interrupted: Whether a signal came; what runs is then left as it is, to be resumed.
@@ -177,6 +192,8 @@ class Conductor:
             status = "invalid" if isinstance(self.fault, ConfigError) else "failed"
         elif interrupted:
             status = "interrupted"
+        elif self.ending.startswith(STOPPED):  # what runs may be none of those: it goes on once the module is mended
+            status = "failed"
         else:
             for trial in self.record.trials.values():
                 if trial.state == "paused":
@@ -185,6 +202,9 @@ class Conductor:
                     cut_off = self.ending or trial.value is not None
                     self._end(trial, "stopped" if cut_off else "failed", self.ending or "never came to its end")
             status = "complete" if self.record.best is not None else "failed"
+        damaged = self._states.damaged_model(self.record.best)
+        if damaged:
+            self._write("damaged", **damaged)
         self._write("closed", status=status, reason=self.ending)
         self._journal.sync(force=True)
 
@@ -202,6 +222,16 @@ class Conductor:
             return not self.ending
         self.carry_out(trial, verdict)
         return False
+
+    def _failed(self, trial: TrialRecord, error: str, lost: bool, counts: bool) -> None:
+        diagnosis = diagnose(error)
+        why = {"error": shorten(error), **diagnosis._asdict()}
+        if not counts or self._failures.try_again(trial, lost):
+            self._write("retried", trial=trial.id, **why, **({} if counts else {"counts": False}))
+            self._dispatcher.retry(trial.id)
+            return
+        self._end(trial, "failed", **why)
+        self.ending = self._failures.end_study(trial, diagnosis)
 
     def _end(self, trial: TrialRecord, state: str, reason: str = "", **more: Any) -> None:
         self._write("ended", trial=trial.id, state=state, reason=reason, **more)
@@ -228,7 +258,3 @@ class Conductor:
         event = self._journal.append(type, **fields)
         self.record.apply(event)
         self._listener(event, self.record)
-
-
-def _last_line(traceback: str) -> str:
-    return (traceback.strip().splitlines() or ["no word of what went wrong"])[-1]

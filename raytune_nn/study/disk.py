@@ -44,14 +44,23 @@ def peak(plan: StudyPlan, slots: int, size: Size) -> Disk:
     slots, folds = min(slots, trials), plan.objective.folds
     all_kept = plan.objective.further or plan.scheduler.pauses  # what pauses keeps its model until it ends
     kept = trials if all_kept else min(trials, checkpoints.keep_best + slots)
-    states = 0
-    if plan.scheduler.pauses or (checkpoints.every_minutes is not None and folds is None):
-        all_stay = plan.scheduler.pauses or checkpoints.keep_states is not KeepStates.none
-        states = (trials if all_stay else slots) + slots
     epochs = plan.settings.budget.max_epochs * (folds or 1)
-    if checkpoints.keep_states is KeepStates.rungs:  # a second name of a state takes no room
-        steps = plan.scheduler.decision_steps
-        states = trials * (epochs if steps is None else min(len(steps), epochs)) + 2 * slots
     reports = trials * epochs
     fold_size = Size(size.model, REPORT * (folds or 1)) if folds else size  # between folds no weights are saved
-    return Disk(fold_size, kept + slots + 1, states, reports * REPORT + trials * TRIAL)
+    return Disk(fold_size, kept + slots + 1, _states(plan, slots, epochs), reports * REPORT + trials * TRIAL)
+
+
+def _states(plan: StudyPlan, slots: int, epochs: int) -> int:
+    """Those from which trials can go on: the last and the one before; those that stay, and those being written."""
+    trials, checkpoints, pauses = plan.num_trials, plan.settings.checkpoints, plan.scheduler.pauses
+    copies = checkpoints.every_minutes is not None and plan.objective.folds is None and not plan.scheduler.copies
+    if not (pauses or copies):
+        return 0
+    steps = plan.scheduler.decision_steps
+    at_rungs = epochs if steps is None else min(len(steps), epochs)
+    of_one = 2 if copies or plan.scheduler.copies else min(2, at_rungs)
+    going_on = of_one * (trials if pauses else slots)
+    if checkpoints.keep_states is KeepStates.rungs:  # a second name of a state takes no room
+        return trials * at_rungs + (trials + slots if copies else 0) + slots
+    ended = trials if checkpoints.keep_states is KeepStates.last and not pauses else 0
+    return going_on + ended + slots

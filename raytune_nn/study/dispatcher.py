@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
-from raytune_nn.store.checkpoints import States
+from raytune_nn.store.checkpoints import States, state_path
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.trial.task import TrialTask
@@ -77,8 +78,17 @@ class Dispatcher:
         """The current piece of work on a trial is over."""
         self._tasks.pop(trial, None)
 
+    def fall_back(self, trial: str, why: str, error: str) -> None:
+        """Its state cannot be used, so the trial waits to go on from the one before, or to begin anew."""
+        record = self._record.trials[trial]
+        epoch = 0 if record.before is None else record.before.epochs
+        what = {"file": str(state_path(Path("checkpoints"), trial, record.saves)), "why": why, "error": error}
+        params = self._scheduler.on_fall_back(trial, epoch)
+        self._write("fell_back", trial=trial, epoch=epoch, params=params, **what)
+        self.retry(trial)
+
     def retry(self, trial: str) -> None:
-        """It failed, and the trial waits for another one."""
+        """It came to nothing, and the trial waits for another one."""
         self.end(trial)
         self._queue(self._record.trials[trial])
 
@@ -91,11 +101,11 @@ class Dispatcher:
         return self._record.counts["waiting"] + self._record.counts["running"]
 
     def _task(self, trial: TrialRecord) -> TrialTask:
-        """From the trial's last state, if there is one."""
+        """From the trial's last state, if there is one; whether it can be used, the slot finds out."""
         self._pieces += 1
         front, saves = self._record.kept.bar, trial.saves
         task = TrialTask(trial.id, trial.params, front, saves=saves, piece=self._pieces, alone=trial.alone)
-        if trial.saved is None or not self._states.has(trial):
+        if trial.saved is None:
             return task
         values = self._record.objective.values(trial.saved.metrics)
         return replace(task, values=values, epoch=trial.saved.epochs)

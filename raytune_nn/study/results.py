@@ -10,13 +10,16 @@ import shutil
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from raytune_nn import __version__
 from raytune_nn.config.objective import Objective
-from raytune_nn.store.checkpoints import STATES
+from raytune_nn.store.causes import brief
+from raytune_nn.store.checkpoints import MODEL, STATES
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.seal import damage
 from raytune_nn.store.trial import TrialRecord
 
 _LIBRARIES = ("ray", "torch", "pytorch-lightning", "hydra-core")
@@ -53,6 +56,8 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         "seconds": {"wall": round(record.wall_seconds, 3), "busy": round(record.busy_seconds, 3)},
         "best": None if best is None else _best(best, record),
         **_front(record),
+        **_failures(record),
+        **_damaged(record),
         "versions": record.study.get("versions", {}),
         "command": record.study.get("command", ""),
     }
@@ -71,6 +76,19 @@ def _best(best: TrialRecord, record: StudyRecord) -> dict[str, Any]:
     return {"trial": best.id, "value": best.value, **values, "epoch": best.value_epoch, **folds, "params": params}
 
 
+def _failures(record: StudyRecord) -> dict[str, Any]:
+    """By cause, the most frequent first: trials that failed, and attempts after which a trial was tried again."""
+    failed = [
+        {"cause": str(cause.diagnosis), "count": cause.count, "trials": cause.trials, "traceback": brief(cause.error)}
+        for cause in record.causes.of_failures
+    ]
+    retried = [
+        {"cause": str(cause.diagnosis), "count": cause.retries, "trials": cause.retried}
+        for cause in record.causes.of_retries
+    ]
+    return {"failures": failed, "retried": retried}
+
+
 def _front(record: StudyRecord) -> dict[str, Any]:
     """Of several metrics: the trials that no other one dominates, best first by the first metric."""
     if not record.objective.further:
@@ -80,6 +98,13 @@ def _front(record: StudyRecord) -> dict[str, Any]:
         for trial in record.front
     ]
     return {"pareto_front": front}
+
+
+def _damaged(record: StudyRecord) -> dict[str, Any]:
+    """Files of checkpoints that could not be used, where there were any, and why."""
+    if not record.damages:
+        return {}
+    return {"damaged": [{key: event[key] for key in ("file", "why")} for event in record.damages]}
 
 
 def trials_table(record: StudyRecord) -> str:
@@ -143,7 +168,10 @@ def _shown_state(trial: TrialRecord, record: StudyRecord) -> str:
 
 
 def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
-    """Puts the best trial's model and configuration under names that do not change."""
+    """Puts the best trial's model and configuration under names that do not change.
+
+    In place of a damaged model stays the copy that was made of it before, or else none.
+    """
     best = record.best
     if best is None or best.checkpoint is None:
         return
@@ -151,7 +179,17 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
     if not source.is_dir():  # somebody made room: `best/` is as it was copied when the study ended
         return
     with usable(folder.best):
+        if best.model_damage and _is_copy(folder.best, source):
+            return
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*STATES))
+        left = (*STATES, MODEL) if best.model_damage else STATES
+        shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*left))
         shutil.rmtree(folder.best, ignore_errors=True)
         draft.rename(folder.best)
+
+
+def _is_copy(best: Path, source: Path) -> bool:
+    """Whether a whole model of this trial is there: no other one has its configuration."""
+    configs = [folder / "config.yaml" for folder in (best, source)]
+    same = all(path.is_file() for path in configs) and configs[0].read_bytes() == configs[1].read_bytes()
+    return same and not damage(best / MODEL)

@@ -16,9 +16,10 @@ from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.study.failures import STOPPED
 
 # What may differ between two commands on the same study.
-CHANGEABLE = ("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "verbose", "mode", "study")
+CHANGEABLE = ("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "verbose", "mode", "study")
 
 
 def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any]) -> bool:
@@ -100,7 +101,8 @@ def is_finished(record: StudyRecord, settings: Config) -> bool:
     if record.reason.startswith("budget.max_hours"):
         limit = settings.budget.max_hours
         return limit is not None and record.wall_seconds >= limit * 3600
-    return bool(record.reason) or len(record.trials) >= settings.budget.num_trials
+    may_go_on = not record.reason or record.reason.startswith(STOPPED)  # the module may be mended
+    return not may_go_on or len(record.trials) >= settings.budget.num_trials
 
 
 def replay(
@@ -131,6 +133,9 @@ def replay(
         elif kind == "resumed":
             params[id] = event["params"] or params[id]
             scheduler.next_to_run(event["new"])
+        elif kind == "fell_back":
+            params[id] = event["params"] or params[id]
+            scheduler.on_fall_back(id, event["epoch"])
         elif kind == "ended":
             trial = record.trials[id]
             scheduler.on_end(id, trial.state == "complete")

@@ -24,6 +24,7 @@ from raytune_nn.store.lease import Lease
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor, Listener
+from raytune_nn.study.failures import Failures
 from raytune_nn.study.results import summary, versions, write_results
 from raytune_nn.study.resume import check_branches, replay
 from raytune_nn.trial.task import StudyContext
@@ -60,6 +61,7 @@ class StudyPlan:
             fidelity=self.fidelity,
             copy_seconds=self._copy_seconds,
             report_every=self.settings.cluster.report_every,
+            no_report_timeout=self.settings.failures.no_report_timeout,
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
         )
 
@@ -132,7 +134,7 @@ def _conductor(plan: StudyPlan, record: StudyRecord, journal: Journal, states: S
         plan.scheduler,
         Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
         plan.num_trials,
-        settings.failures.max_retries,
+        Failures(settings.failures, record),
         listener,
         plan.fidelity,
         Secrets([plan.config, plan.branches]),
@@ -164,8 +166,10 @@ class _Keeper:
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["type"] == "ended":
             self._retention.trial_ended(record.trials[event["trial"]], record)
-        elif event.get("saved"):
+        elif event.get("saved") or event.get("source") is not None:
             self._retention.state_saved(record.trials[event["trial"]])
+        elif event["type"] == "fell_back":
+            self._retention.state_given_up(record.trials[event["trial"]])
         elif event["type"] == "closed" and event["status"] != "interrupted":
             self._retention.study_ended()
         if time.monotonic() - self._written > SUMMARY_SECONDS:

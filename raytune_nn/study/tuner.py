@@ -9,7 +9,6 @@ import contextlib
 import functools
 from collections import deque
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -23,6 +22,10 @@ from ray.tune.search import Searcher
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.errors import ConfigError
 from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
+from raytune_nn.study.preemption import Preemption
+from raytune_nn.study.watch import Watch
+from raytune_nn.trial.losses import lost_node
 from raytune_nn.trial.targets import TargetCheck, import_ends_process
 from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.trainable import TrialActor
@@ -37,6 +40,7 @@ def run_study(
     resources: ResourcesConfig,
     scratch: str,
     refresh: Refresh,
+    most: int | None = None,
 ) -> None:
     """Runs all trials of a study on the connected cluster.
 
@@ -47,19 +51,22 @@ def run_study(
         resources: What one trial holds.
         scratch: Folder for Tune's own files, which nobody reads.
         refresh: Called a few times a second.
+        most: Trials at once, where more would fit on the cluster.
 
     Raises:
         ConfigError: The check failed; no trial was trained.
     """
     trainable = tune.with_parameters(TrialActor, study=context, check=check)
     feed = _Feed(conductor)
-    verdicts = _Verdicts(conductor, feed, shares_gpu=0 < resources.gpus < 1)
+    watch = Watch(context.no_report_timeout)
+    verdicts = _Verdicts(conductor, feed, watch, shares_gpu=0 < resources.gpus < 1)
     tuner = Tuner(
         tune.with_resources(trainable, lambda config: _placement(resources, config["task"])),
         tune_config=TuneConfig(
             num_samples=-1,  # until the conductor says that it is finished
             search_alg=feed,
             scheduler=verdicts,
+            max_concurrent_trials=most,
             reuse_actors=True,
             trial_dirname_creator=lambda trial: str(trial.trial_id),  # sampled values can be too long for a name
         ),
@@ -67,12 +74,12 @@ def run_study(
             name="tune",
             storage_path=scratch,
             verbose=0,
-            callbacks=[_Events(conductor, refresh)],
+            callbacks=[_Events(conductor, watch, refresh)],
             stop=_Ending(conductor),
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # a trial writes its own, where worth it
         ),
     )
-    with _trainable_at_hand():
+    with _trainable_at_hand(), any_loss_is_an_actors():
         tuner.fit()
     if verdicts.refusal is not None:
         raise verdicts.refusal
@@ -145,13 +152,15 @@ class _Feed(_OfDriver, Searcher):
 class _Verdicts(_OfDriver, TrialScheduler):
     """Answers Tune's results with the conductor's decisions."""
 
-    def __init__(self, conductor: Conductor, feed: _Feed, shares_gpu: bool) -> None:
+    def __init__(self, conductor: Conductor, feed: _Feed, watch: Watch, shares_gpu: bool) -> None:
         super().__init__(conductor)
-        self._feed, self._shares_gpu = feed, shares_gpu
+        self._feed, self._watch, self._shares_gpu = feed, watch, shares_gpu
+        self._losses, self._preemption = Losses(), Preemption()
         self._any_began = False
         self.refusal: ConfigError | None = None  # why nothing can be trained
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        self._watch.heard(trial)
         if "refused" in result:
             self._refuse(ConfigError(*result["refused"]))
             return TrialScheduler.STOP
@@ -159,11 +168,19 @@ class _Verdicts(_OfDriver, TrialScheduler):
         if not self._conductor.is_current(trial.config["task"]):
             return TrialScheduler.STOP
         id = trial.config["task"].id
+        if result["reports"]:
+            self._preemption.reported(id)
         for report in result["reports"]:
             if not self._conductor.reported(id, report):
                 return TrialScheduler.STOP
+        if result["ended"] and "unusable" in result:
+            self._conductor.fall_back(id, result["unusable"], result["error"])
+            return TrialScheduler.STOP
         if result["ended"]:
-            self._conductor.ended(id, result["error"], self._shares_gpu and "out_of_memory" in result)
+            lost = "node_lost" in result
+            counts = not (lost and self._preemption.is_free(id))
+            out_of_memory = self._shares_gpu and "out_of_memory" in result
+            self._conductor.ended(id, result["error"], out_of_memory, lost, counts)
             return TrialScheduler.STOP
         return TrialScheduler.CONTINUE
 
@@ -172,17 +189,22 @@ class _Verdicts(_OfDriver, TrialScheduler):
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """The process of the trial is gone: its own exceptions arrive as results."""
-        task = trial.config["task"]
+        task, silence = trial.config["task"], self._watch.silence(trial)
         if not self._conductor.is_current(task):
             return
         if self._feed.take_back(task):
             return
-        lost = _what_was_lost(trial)
+        words = last_words(trial)
+        if with_node := lost_node(words):
+            free = self._preemption.is_free(task.id)
+            self._conductor.ended(task.id, f"{words}\n{with_node}", lost=True, counts=not free)
+            return
+        lost, of_itself = self._losses.explain(words, silence)
         began = self._any_began or self._conductor.record.trials[task.id].state == "running"
-        if lost.endswith(_DIED) and not began:
+        if of_itself and not began:
             self._refuse(import_ends_process(lost))
         else:
-            self._conductor.ended(task.id, lost)
+            self._conductor.ended(task.id, lost, lost=True)
 
     def _refuse(self, error: ConfigError) -> None:
         self.refusal = self.refusal or error
@@ -195,29 +217,22 @@ class _Verdicts(_OfDriver, TrialScheduler):
         pass
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        self._watch.look(tune_controller._tune_controller)
         return None  # Tune starts pending trials in their order by itself
 
     def debug_string(self) -> str:
         return ""
 
 
-_DIED = "the trial's process died"
-
-
-def _what_was_lost(trial: Trial) -> str:
-    """Ray's words on a lost process, and at the end the short version, or the error that kept it from starting."""
-    words = Path(trial.error_file).read_text() if trial.error_file else ""
-    return words if words and "died unexpectedly" not in words else f"{words}\n{_DIED}"
-
-
 class _Events(_OfDriver, Callback):
     """What Tune tells besides results."""
 
-    def __init__(self, conductor: Conductor, refresh: Refresh) -> None:
+    def __init__(self, conductor: Conductor, watch: Watch, refresh: Refresh) -> None:
         super().__init__(conductor)
-        self._refresh = refresh
+        self._watch, self._refresh = watch, refresh
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        self._watch.heard(trial)
         self._conductor.started(trial.config["task"].id)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:

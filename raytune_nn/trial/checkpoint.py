@@ -12,9 +12,10 @@ import yaml
 from pytorch_lightning import Trainer
 
 from raytune_nn.config.objective import Objective, Values, finite
+from raytune_nn.store.checkpoints import MODEL
+from raytune_nn.store.seal import write_sealed
 from raytune_nn.trial.outbox import Outbox
 
-MODEL = "model.ckpt"
 CONFIG = "config.yaml"
 
 
@@ -58,7 +59,8 @@ class Checkpointer:
             text = yaml.dump(self._config, Dumper=yaml.CSafeDumper, sort_keys=False).encode()
             self._outbox.put(self._folder / CONFIG, lambda file: file.write(text))
             self._described = True
-        self._outbox.put(self._folder / MODEL, partial(torch.save, _content(trainer)))
+        write = partial(torch.save, _content(trainer))
+        self._outbox.put(self._folder / MODEL, partial(write_sealed, write))
         return self._folder.name
 
 

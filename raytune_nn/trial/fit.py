@@ -17,8 +17,10 @@ from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
 from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.reporter import Reporter
+from raytune_nn.trial.saved_state import as_unusable, check_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import SilentLogger, TrialLogger
 from raytune_nn.trial.training_state import TrainingState
@@ -32,6 +34,7 @@ def run_trial(
     stopped: Callable[[], bool] = lambda: False,
     outbox: Outbox | None = None,
     ranks: Ranks = ALONE,
+    pulse: Pulse | None = None,
 ) -> None:
     """Trains one trial to its end, or until told to stop.
 
@@ -43,35 +46,37 @@ def run_trial(
         stopped: Whether to stop now; asked between the reports of a trial with folds, which are far apart.
         outbox: Takes the files that reports speak of; None: each is in its place before its report is sent.
         ranks: The trial's workers, of which this one trains here.
+        pulse: Counts batches; None: nobody asks.
 
     Raises:
+        UnusableState: It cannot go on from the state that the task names.
         Exception: Whatever the user's code raises.
     """
     lighten()
+    folder = Path(study.folder)
+    check_state(folder, task, ranks)
     outbox = outbox or Outbox()
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
-    folder = Path(study.folder)
-    run = folder / "tb" / task.id
+    run, checkpoints = folder / "tb" / task.id, folder / "checkpoints"
     metrics = [goal.metric for goal in study.objective.goals]
     if ranks.rank:
         logger: TrialLogger = SilentLogger(run, task.id)
     else:
         logger = TrialLogger(run, task.id, task.params, metrics, task.saves if task.epoch else None)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
-    checkpoints = folder / "checkpoints"
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
-        return _train(config, isolation, objective, Reporter(send, objective), logger, draft, front)
+        return _train(config, isolation, objective, Reporter(send, objective, pulse=pulse), logger, draft, front)
 
     failed = True
     try:
         if study.objective.folds is None:
-            reporter = Reporter(tracker, study.objective, study, ranks)
+            reporter = Reporter(tracker, study.objective, study, ranks, pulse)
             saves = study.saves_states or task.epoch > 0
             state = TrainingState(checkpoints, task, logger, reporter, outbox, ranks) if saves else None
             kept, values = checkpoints / task.id, task.values
@@ -114,7 +119,12 @@ def _train(
     standalone = _standalone(config, built.stored)
     reporter.checkpointer = Checkpointer(kept, standalone, objective, front, values, outbox)
     path = None if state is None else state.path
-    built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
+    try:
+        built.trainer.fit(built.model, datamodule=built.data, ckpt_path=path, weights_only=True)
+    except Exception as error:
+        if state is not None and state.cannot_load(error):
+            raise as_unusable(error) from error
+        raise
     return built.trainer.current_epoch, built.trainer.global_step
 
 

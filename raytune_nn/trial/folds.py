@@ -22,9 +22,9 @@ import torch
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.saved_state import as_unusable, write_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
-from raytune_nn.trial.training_state import write_state
 
 Send = Callable[[Report], bool]
 # Trains (configuration, answers to its reports, folder for its model, front that a model worth keeping joins) and
@@ -116,11 +116,20 @@ class FoldStates:
         return self._checkpoints / self._task.id
 
     def load(self, front: tuple[Values, ...]) -> Done:
-        """What was done before this piece of work."""
+        """What was done before this piece of work.
+
+        Raises:
+            UnusableState: It cannot be loaded.
+        """
         if not self._task.epoch:
             return Done([], 0, 0, front)
         path = state_path(self._checkpoints, self._task.id, self._number)
-        return Done(**torch.load(path, weights_only=True))
+        try:
+            return Done(**torch.load(path, weights_only=True))
+        except OSError:  # of the storage
+            raise
+        except Exception as error:  # pickle lets through whatever an object raises
+            raise as_unusable(error) from error
 
     def save(self, done: Done) -> bool:
         """Saves where the answer to the report may be to pause, and returns whether it did."""

@@ -22,6 +22,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.trial.instantiate import setting
+from raytune_nn.trial.losses import lost_node
 from raytune_nn.trial.ranks import Ranks
 from raytune_nn.trial.targets import TargetCheck
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
@@ -29,6 +30,7 @@ from raytune_nn.trial.task import Report, StudyContext, TrialTask
 if TYPE_CHECKING:
     from raytune_nn.trial.group import Place
 
+WORKER_DIED = 70  # exit code of a slot of which another worker died
 END_SECONDS = 30.0  # after the first worker is through, or has failed, in which the others must come to their end
 
 
@@ -38,17 +40,27 @@ class Outcome:
 
     error: str = ""
     out_of_memory: bool = False  # of a GPU
+    node_lost: bool = False  # and a worker with it
+    unusable: str = ""  # why the state that it was to go on from cannot be used
 
 
 def attempt(train: Callable[[], None]) -> Outcome:
     """Trains; whatever the user's code raises is in the outcome, and nothing refers to the training any more."""
     from raytune_nn.trial.gpu import is_out_of_memory
+    from raytune_nn.trial.saved_state import UnusableState
 
     try:
         train()
+    except UnusableState as error:
+        return Outcome(traceback.format_exc(), unusable=str(error))
     except BaseException as error:
-        return Outcome(traceback.format_exc(), is_out_of_memory(error))
+        return Outcome("".join(traceback.format_exception(_users(error))), is_out_of_memory(error))
     return Outcome()
+
+
+def _users(error: BaseException) -> BaseException:
+    """The KeyboardInterrupt of the user's code, which Lightning answers by setting a signal: no thread may do that."""
+    return error.__context__ if isinstance(error.__context__, KeyboardInterrupt) else error
 
 
 class Worker:
@@ -168,7 +180,7 @@ class Gang:
     def _die(self) -> None:
         """Ends the gang at once: Ray ends the workers of a process that is gone as well, but later."""
         self.end()
-        os._exit(1)
+        os._exit(WORKER_DIED)
 
 
 class _Effort(threading.Thread):
@@ -193,7 +205,7 @@ class _Effort(threading.Thread):
         """A worker's training is over."""
         with self._lock:
             self._until = self._until or time.monotonic() + END_SECONDS
-            if outcome.error and self.failure is None:
+            if outcome.error and (self.failure is None or outcome.node_lost):  # which the other failures follow from
                 whose = f"on worker {rank} of {self._size}:\n" if rank else ""
                 self.failure = replace(outcome, error=whose + outcome.error)
         if rank == 0:
@@ -222,7 +234,9 @@ class _Effort(threading.Thread):
     def _outcome(self, future: Any) -> Outcome:
         try:
             outcome: Outcome = ray.get(future)
-        except RayError:
+        except RayError as error:
+            if with_node := lost_node(str(error)):
+                return Outcome(f"{error}\n{with_node}", node_lost=True)
             self._die()
             raise
         return outcome

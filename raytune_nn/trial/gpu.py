@@ -39,8 +39,14 @@ def limit_memory(gpus: float) -> None:
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Whether a GPU's memory was too small, also where another error was raised of that one."""
     while error is not None:
-        text = str(error)
-        if isinstance(error, torch.OutOfMemoryError) or any(sign in text for sign in _SIGNS):
+        if isinstance(error, torch.OutOfMemoryError) or any(sign in _text(error) for sign in _SIGNS):
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # the user's own class
+        return ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from raytune_nn.config.objective import Objective, finite
 from raytune_nn.trial.checkpoint import Checkpointer
+from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.safety_copies import SafetyCopies
 from raytune_nn.trial.task import Report, StudyContext
@@ -31,6 +33,7 @@ class Reporter(Checkpoint):
         objective: A value of a metric that is not finite ends the training at once.
         study: Says what counts as progress, and where the answer may be to pause; None: of no report.
         ranks: The trial's workers, whose mean is reported, and whose first one looks at the clock.
+        pulse: Counts batches; None: nobody asks.
 
     Raises:
         ValueError: In the training: a validation within an epoch, where a trial may pause; or a counter, the study's
@@ -46,14 +49,22 @@ class Reporter(Checkpoint):
         objective: Objective,
         study: StudyContext | None = None,
         ranks: Ranks = ALONE,
+        pulse: Pulse | None = None,
     ) -> None:
         self._send, self._objective, self._study, self._ranks = send, objective, study, ranks
+        self._pulse = pulse or Pulse()
         self._may_pause = study is not None and study.pauses
         self.copies = SafetyCopies(None if study is None else study.copy_seconds)
         self._held: Report | None = None
         self.must_save = False  # the state, for the report that is held: without it the trial could not pause
         self._started = time.monotonic()
         self._validated = False  # at the end of this epoch
+
+    def on_train_batch_end(self, *batch: Any, **more: Any) -> None:
+        self._pulse.batches += 1
+
+    def on_validation_batch_end(self, *batch: Any, **more: Any) -> None:
+        self._pulse.batches += 1
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking:

@@ -8,6 +8,8 @@ from typing import Any
 from raytune_nn.config.fidelity import EPOCHS, Fidelity
 from raytune_nn.config.objective import Objective, Values
 
+MOST_BEAT_SECONDS = 60.0
+
 
 @dataclass(frozen=True)
 class StudyContext:
@@ -23,6 +25,7 @@ class StudyContext:
     copy_seconds: float | None = None  # a trial saves its state once it has trained so long since the last; None: never
     report_every: float = 0.25  # seconds for which a slot gathers reports that need no answer
     keeps_rungs: bool = False  # whether the states with which trials may pause stay for good
+    no_report_timeout: float | None = None  # seconds after which a slot that gave no answer is given up
 
     @property
     def saves_states(self) -> bool:
@@ -30,10 +33,15 @@ class StudyContext:
         return self.objective.folds is None and (self.pauses or self.copy_seconds is not None)
 
     @property
+    def beat_seconds(self) -> float | None:
+        """How often a slot answers while its training goes on without a report; None: it need not."""
+        return None if self.no_report_timeout is None else min(MOST_BEAT_SECONDS, self.no_report_timeout / 4)
+
+    @property
     def states(self) -> int:
-        """Of one trial that are on the disk at once; with folds none that takes room."""
+        """Of one trial that are on the disk at once, the one before the last too; with folds none that takes room."""
         kept = len(self.waits_at or ()) if self.keeps_rungs else 0
-        return 1 + kept if self.saves_states else 0
+        return 2 + kept if self.saves_states else 0
 
     def waits(self, earlier: int, reached: int) -> bool:
         """Whether a trial waits for the answer to a report; it is decided late where a module skips the step wanted.

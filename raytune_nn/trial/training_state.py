@@ -12,7 +12,7 @@ import random
 from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ from raytune_nn.trial.hyperparameters import apply_changes, built_hyperparameter
 from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.reporter import Reporter
+from raytune_nn.trial.saved_state import blames_state, write_state
 from raytune_nn.trial.task import TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
 
@@ -59,12 +60,17 @@ class TrainingState(Callback):
         self._logger, self._reporter, self._outbox, self._ranks = logger, reporter, outbox, ranks
         self._arrival: Future[str] | None = None  # of the last state
         self._loaded: dict[str, Any] | None = None
+        self._restoring = task.epoch > 0
         self._of_ranks: list[dict[str, Any]] = []  # what differs between the workers
 
     @property
     def path(self) -> str | None:
         """What the training goes on from, for Lightning's ``fit``; None: it begins."""
         return str(state_path(self._checkpoints, self._task.id, self._number)) if self._task.epoch else None
+
+    def cannot_load(self, error: Exception) -> bool:
+        """Whether the training failed for the state that it was to go on from."""
+        return self._restoring and blames_state(error)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Optimizers and schedules are as they were built; a state is loaded into them after this."""
@@ -95,7 +101,7 @@ class TrainingState(Callback):
             trainer.fit_loop.restarting = False
             trainer.fit_loop._resuming_from_checkpoint = False
             _set_random_states(self._own(self._loaded)["random"])
-            self._loaded = None
+            self._loaded, self._restoring = None, False
         elif self._reporter.holds and not self._reporter.send_held(saved=self._saves(trainer)):
             raise StopIteration
 
@@ -148,27 +154,6 @@ class TrainingState(Callback):
         self._arrival = self._outbox.put(path, partial(write_state, checkpoint), durable=True, needed=needed)
         self._number += 1
         self._logger.mark(self._number, trainer.fit_loop.epoch_loop._batches_that_stepped)
-
-
-def write_state(state: dict[str, Any], file: IO[bytes]) -> None:
-    """Writes what ``torch.load(weights_only=True)`` reads.
-
-    Raises:
-        ValueError: Something in it is neither a tensor nor plain data; or, over an OSError, the disk refuses.
-        OSError: The disk refuses.
-    """
-    try:
-        torch.save(state, file)
-        file.flush()
-        path = f"/dev/fd/{file.fileno()}"  # it may have no other name
-        torch.load(path, map_location="cpu", mmap=True, weights_only=True)  # reads no tensor
-    except OSError:
-        raise
-    except Exception as error:  # pickle lets through whatever an object raises
-        raise ValueError(
-            "the state of a training must consist of tensors and plain data (what module and callbacks "
-            f"save, state_dict of optimizer and schedule), but {str(error).strip().splitlines()[-1]}"
-        ) from error
 
 
 def _random_states() -> dict[str, Any]:

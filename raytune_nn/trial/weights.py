@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from raytune_nn.errors import ConfigError
+from raytune_nn.store.seal import damage, is_sealed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -65,8 +66,10 @@ def _read(path: str) -> Mapping[str, Any]:
 
     check_weights(path)
     try:
+        if is_sealed(Path(path)) and (why := damage(Path(path))):
+            raise ValueError(why)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # not torch's at all, cut off, or with objects that could run code
+    except Exception as error:  # not torch's at all, cut off, changed, or with objects that could run code
         raise ConfigError(
             "model_weights must be a file of tensors, as torch.load(weights_only=True) reads it",
             f"{path}: {type(error).__name__}: {_first_sentence(error)}",

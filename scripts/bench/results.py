@@ -38,12 +38,13 @@ class Command:
 
 def benches(quick: bool) -> dict[str, list[Command]]:
     """All of them, by the name of their section, in its order."""
-    repeats, starts, trials = (2, 3, 2000) if quick else (3, 5, 10_000)
+    repeats, starts, trials, short = (2, 3, 2000, 3) if quick else (3, 5, 10_000, 5)
     return {
         "overhead": [Command(f"overhead.py --repeats {repeats}", 6 * repeats)],
         "startup": [Command(f"startup.py --repeats {starts}", starts / 2)],
         "scale": [
             Command(f"scale.py --trials {trials}", 0.0034 * trials),  # ours takes a third of it, Ray Tune the rest
+            Command(f"scale.py --trials 480 --repeats {short}", 2.5 * short),  # Ray Tune's runs differ much
             Command("scale.py --trials 240 --seconds 0.5 --slots 2 --reports 21", 6),
             Command("scale.py --trials 16 --seconds 10 --slots 2", 4),
         ],

@@ -1,24 +1,28 @@
 """Short trials on many slots: trainings that sleep, here and on Ray Tune by hand; what they take more is the engine's.
 
-    .venv/bin/python scripts/bench/scale.py [--trials 10000] [--seconds 1] [--slots 16] [--reports 1] [--only ours,ray]
+    .venv/bin/python scripts/bench/scale.py [--trials 10000] [--seconds 1] [--slots 16] [--repeats 1] [--reports 1]
+        [--only ours,ray]
 
 Prints a Markdown table, start-up excluded: milliseconds of wall time a trial (the ideal is seconds / slots), and how
 much of the slots' time is sleep; the time of the last tenth of the trials beside the second; and of the driver, CPU
-milliseconds and KB of memory a trial, where there are enough trials to tell. With ``--reports`` two more studies run
-here, whose scheduler decides on each report: trials of one, and trials that sleep as long but report so often; what the
-second driver needs more is that of the reports. Ours runs the whole trial, Lightning's Trainer and all; a trial of Ray
-Tune's only sleeps and reports.
+milliseconds and KB of memory a trial, where there are enough trials to tell. Repeats take turns; of several, each
+figure is the median, with the extremes beside it. With ``--reports`` two more studies run here, whose scheduler decides
+on each report: trials of one, and trials that sleep as long but report so often; what the second driver needs more is
+that of the reports. Ours runs the whole trial, Lightning's Trainer and all; a trial of Ray Tune's only sleeps and
+reports.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,23 +75,25 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--slots", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--reports", type=int, default=1, help="more than 1: measures what one costs")
     parser.add_argument("--only", default="ours,ray")
     options = parser.parse_args()
     needed = max(2 * options.slots, LEAST[CPU] if options.reports > 1 else 0)
     if options.trials < needed:
         parser.error(f"so few trials say nothing: --trials {needed}")
-    found: dict[str, Figures] = {}
-    for name in options.only.split(","):
-        found[name] = run(name, options).figures(options.seconds, options.slots)
-        print(name, found[name], file=sys.stderr, flush=True)
+    found: dict[str, list[Figures]] = {name: [] for name in options.only.split(",")}
+    for _ in range(options.repeats):
+        for name, figures in found.items():
+            figures.append(run(name, options).figures(options.seconds, options.slots))
+            print(name, figures[-1], file=sys.stderr, flush=True)
     if options.reports > 1:
         one, many = (
             run("ours", options, reports).figures(options.seconds, options.slots) for reports in (1, options.reports)
         )
-        found.setdefault("ours", {})[REPORT] = (many[CPU] - one[CPU]) / (options.reports - 1)
-    if {"ours", "ray"} <= set(found):
-        found["ours"][RATIO] = found["ours"][EACH] / found["ray"][EACH]
+        found.setdefault("ours", [{}])[0][REPORT] = (many[CPU] - one[CPU]) / (options.reports - 1)
+    for ours, ray in zip(found.get("ours", []), found.get("ray", []), strict=False):
+        ours[RATIO] = ours[EACH] / ray[EACH]
     print(f"{options.trials} trials of {options.seconds:g} s on {options.slots} slots", end="")
     print(f" (ideal: {1e3 * options.seconds / options.slots:.1f} ms a trial)\n")
     print(table(found, options.seconds, options.slots))
@@ -123,18 +129,29 @@ def command(name: str, options: argparse.Namespace, folder: str, reports: int | 
     ]
 
 
-def table(found: dict[str, Figures], seconds: float, slots: int) -> str:
-    """A row a figure, with its aim, and marked where ours misses it."""
+def table(found: Mapping[str, Sequence[Figures]], seconds: float, slots: int) -> str:
+    """A row a figure, with its aim, and marked where our median misses it."""
     aims = AIMS | (AIMS_OF_A_SECOND if (seconds, slots) == (1, 16) else {})
     lines = [f"| | {' | '.join(found)} | aim |", f"|---|{'---|' * len(found)}---|"]
-    for name in dict.fromkeys(name for figures in found.values() for name in figures):
-        cells = [name, *(f"{figures[name]:.4g}" if name in figures else "" for figures in found.values())]
+    for name in dict.fromkeys(name for runs in found.values() for figures in runs for name in figures):
         aim, sign = (LEAST_SHARES.get(seconds), "≥") if name == TRAIN else (aims.get(name), "≤")
-        if aim is not None and name in found.get("ours", {}):
-            ours = found["ours"][name]
-            cells[1 + list(found).index("ours")] = judged(f"{ours:.4g}", ours >= aim if name == TRAIN else ours <= aim)
+        cells = [name]
+        for who, runs in found.items():
+            values = [figures[name] for figures in runs if name in figures]
+            text = _spread(values)
+            if who == "ours" and values and aim is not None:
+                middle = statistics.median(values)
+                text = judged(text, middle >= aim if name == TRAIN else middle <= aim)
+            cells.append(text)
         lines.append(f"| {' | '.join([*cells, '' if aim is None else f'{sign} {aim:g}'])} |")
     return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Median with the extremes, in four digits; one value as it is, and nothing of none."""
+    if len(values) < 2:
+        return "".join(f"{value:.4g}" for value in values)
+    return f"{statistics.median(values):.4g} ({min(values):.4g} to {max(values):.4g})"
 
 
 def measure(command: list[str]) -> Measured:

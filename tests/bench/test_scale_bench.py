@@ -37,12 +37,19 @@ def test_few_trials_say_how_much_the_slots_train_and_no_more() -> None:
 
 
 def test_what_misses_its_aim_is_marked_in_our_column_only() -> None:
-    found = {"ray": {scale.TRAIN: 50.0}, "ours": {scale.TRAIN: 91.96, scale.CPU: 12.0, scale.REPORT: 3.5}}
+    found = {"ray": [{scale.TRAIN: 50.0}], "ours": [{scale.TRAIN: 91.96, scale.CPU: 12.0, scale.REPORT: 3.5}]}
     assert scale.table(found, seconds=0.5, slots=2).splitlines() == [
         *("| | ray | ours | aim |", "|---|---|---|---|"),
         f"| {scale.TRAIN} | 50 | 91.96 **missed** | ≥ 92 |",
         f"| {scale.CPU} |  | 12 | ≤ 20 |",
         f"| {scale.REPORT} |  | 3.5 **missed** | ≤ 3 |",
     ]
-    assert "≤ 66" in scale.table({"ours": {scale.EACH: 65.0}}, seconds=1.0, slots=16)
-    assert "≤ 66" not in scale.table({"ours": {scale.EACH: 65.0}}, seconds=1.0, slots=2)
+    assert "≤ 66" in scale.table({"ours": [{scale.EACH: 65.0}]}, seconds=1.0, slots=16)
+    assert "≤ 66" not in scale.table({"ours": [{scale.EACH: 65.0}]}, seconds=1.0, slots=2)
+
+
+def test_the_median_of_several_runs_is_judged_and_the_extremes_stand_beside_it() -> None:
+    runs = [{scale.RATIO: 0.4}, {scale.RATIO: 0.9}, {scale.RATIO: 0.5}]
+    assert f"| {scale.RATIO} | 0.5 (0.4 to 0.9) | ≤ 0.6 |" in scale.table({"ours": runs}, seconds=1.0, slots=16)
+    missed = f"| {scale.RATIO} | 0.7 (0.5 to 0.9) **missed** | ≤ 0.6 |"
+    assert missed in scale.table({"ours": [*runs[1:], {scale.RATIO: 0.7}]}, seconds=1.0, slots=16)

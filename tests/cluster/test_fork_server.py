@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from raytune_nn.cluster import fork_client
-from raytune_nn.cluster.fork_server import SOCKET_VARIABLE, fork_server
+from raytune_nn.cluster.fork_server import SOCKET_VARIABLE, exit_status, fork_server
 
 WORKER = """
 import json, os, sys
@@ -170,3 +170,28 @@ def test_the_environment_is_as_it_was(tmp_path: Path) -> None:
     with fork_server(str(tmp_path), ["wave"], quiet=False):
         assert SOCKET_VARIABLE in os.environ
     assert SOCKET_VARIABLE not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("pass", 0),
+        ("raise SystemExit(3)", 3),
+        ("os._exit(4)", 4),
+        ("raise ValueError", 1),
+        ("os.kill(os.getpid(), 9)", -signal.SIGKILL),
+        ("import ctypes; ctypes.string_at(0)", -signal.SIGSEGV),
+    ],
+)
+def test_how_a_worker_ended_is_known(end: str, status: int, tmp_path: Path, server: None) -> None:
+    worker = tmp_path / "ending.py"
+    worker.write_text(f"import os\nprint(os.getpid(), flush=True)\n{end}\n")
+    done = subprocess.run(command(worker), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    assert exit_status(int(done.stdout)) == status
+
+
+def test_how_another_process_ended_is_not(server: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("raytune_nn.cluster.fork_server.STATUS_SECONDS", 0.05)
+    assert exit_status(os.getpid()) is None
+    monkeypatch.delenv(SOCKET_VARIABLE)
+    assert exit_status(os.getpid()) is None

@@ -175,11 +175,6 @@ def test_workers_that_can_never_be_placed_are_refused(wanted: ResourcesConfig, f
     assert (error.found, error.fix) == (found, fix)
 
 
-def test_only_a_private_ray() -> None:
-    error = refused(cluster(address="auto"), worker())
-    assert (error.found, error.fix) == ("auto", "cluster.address=null")
-
-
 def test_cores_are_those_that_this_process_may_use() -> None:
     assert usable_cpus() == len(os.sched_getaffinity(0))
 

@@ -88,6 +88,8 @@ VALUES = {
     "resources.cpus=9999": "one trial must fit the cluster: resources.cpus <= cluster.cpus",
     "resources.gpus=nan": "resources.gpus must not be negative",
     "failures.max_retries=-1": "failures.max_retries must not be negative",
+    "failures.no_report_timeout=0": "failures.no_report_timeout must be seconds, more than 0, or null for no limit",
+    "failures.stop_after=0": "failures.stop_after must be at least 1 trial, or null for never",
     "verbose=3": "verbose must be 0, 1 or 2",
     "trainer.max_epochs=3": "trainer.max_epochs must be budget.max_epochs",
     "data.num_workers=2": "data.num_workers must not be more than the CPUs of a trial",

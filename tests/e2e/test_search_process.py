@@ -125,8 +125,8 @@ def test_more_trials_go_on_where_the_study_ended(copy: Place) -> None:
     after = rows(copy.study())
     assert after[:6] == before
     assert [row["trial"] for row in after] == list("01234567")
-    started = [event["trial"] for event in events(copy.study()) if event["type"] == "started"]
-    assert sorted(started) == list("01234567"), "no trial trains twice"
+    begun = [event["trial"] for event in events(copy.study()) if event["type"] == "started" and not event.get("epoch")]
+    assert sorted(begun) == list("01234567"), "no trial begins twice"
 
 
 def test_the_report_is_made_from_the_journal_alone(copy: Place) -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 KEYS = [
     "seed", "mode", "verbose", "study.name", "study.storage", "study.resume", "objective.metric", "objective.mode",
     "budget.num_trials", "budget.max_epochs", "budget.max_hours", "resources.cpus", "resources.gpus", "cluster.cpus",
-    "cluster.address", "failures.max_retries", "checkpoints.every_minutes", "security.allow_targets", "model",
+    "cluster.address", "failures.max_retries", "failures.no_report_timeout", "failures.stop_after",
+    "checkpoints.every_minutes", "security.allow_targets", "model",
     "model.net", "model.net.width", "model.net._target_", "data", "data.batch_size", "optimizer", "optimizer.lr",
     "optimizer._target_", "lr_scheduler", "lr_scheduler.scheduler", "callbacks", "trainer", "trainer.max_epochs",
     "search", "search/searcher", "search.scheduler.grace_period", "search.points", "search_space",

@@ -61,13 +61,15 @@ def test_the_disk_that_a_study_needs() -> None:
     assert plain.startswith("at most about ")
     assert ": 6 models of 0.7 MB, and 0.1 MB of reports" in plain, "3 hidden layers of 256: the largest searched"
     assert "training states" not in plain
-    assert ", 7 training states of " in planned("+search=asha", *few)["disk"], "all may pause, and 2 write"
-    assert ", 4 training states of " in planned("+search=random", *few[:3])["disk"]
+    assert ", 12 training states of " in planned("+search=asha", *few)["disk"], "all may pause with two, and 2 write"
+    assert ", 6 training states of " in planned("+search=random", *few[:3])["disk"]
     last, rungs = (f"checkpoints.keep_states={which}" for which in ("last", "rungs"))
-    assert ", 7 training states of " in planned("+search=random", *few[:3], last)["disk"], "each trial's, and 2 write"
+    assert ", 11 training states of " in planned("+search=random", *few[:3], last)["disk"], "one of each trial more"
     asha, pbt = planned("+search=asha", *few, rungs)["disk"], planned("+search=pbt", *few, rungs)["disk"]
-    assert ", 14 training states of " in asha, "5 at 1 and 3; 2 safety copies, and 2 write"
-    assert ", 14 training states of " in pbt, "5 at 3 and 6"
+    assert ", 12 training states of " in asha, "5 at 1 and 3, and 2 write"
+    assert ", 12 training states of " in pbt, "5 at 3 and 6"
+    copies = planned("+search=asha", *few[:3], rungs)["disk"]
+    assert ", 19 training states of " in copies, "each may have one beside, and 2 train"
     assert ": 8 models" in planned("+search=random", *few, "checkpoints.keep_best=4")["disk"]
     assert ": 8 models" in planned("+search=asha", *few)["disk"], "what waits at a rung keeps its model"
     assert ": 3 models" in planned("cluster.cpus=2")["disk"]

@@ -67,6 +67,23 @@ def test_without_a_terminal_there_are_plain_lines(clock: Clock) -> None:
     assert lines == ["starting", "    4.0 s  1/4 trials  best val_acc = 0.5 (trial 0)"]
 
 
+def test_what_is_damaged_is_said(clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        view.heard(told.open(), told.record)
+        hear(told, view, 0.5, end=None)
+        for epoch in (3, 0):
+            fields = {"file": "checkpoints/0/resume-2.ckpt", "why": "it is empty", "epoch": epoch, "params": None}
+            view.heard(told.tell("fell_back", trial="0", **fields), told.record)
+        what = {"file": "checkpoints/0/model.ckpt", "why": "it is empty"}
+        view.heard(told.tell("damaged", trial="0", **what), told.record)
+
+    trial = "trial 0 cannot go on from checkpoints/0/resume-2.ckpt: it is empty; it "
+    model = "the model of trial 0 is damaged, checkpoints/0/model.ckpt: it is empty"
+    said = [f"{trial}goes on from epoch 3", f"{trial}begins anew", model]
+    assert watch(script).splitlines() == ["starting", *said]
+    assert watch(script, verbose=0) == ""
+
+
 def test_that_there_are_no_safety_copies_is_said_once(clock: Clock) -> None:
     def script(told: Told, view: LiveView) -> None:
         view.heard(told.open(), told.record)
@@ -281,11 +298,11 @@ def test_a_trial_that_needs_a_gpu_to_itself_is_told_of(terminal: int, clock: Clo
         hear(told, view, end=None)
         view.heard(told.tell("retried", trial="0", error="E", reason="out of memory", alone=True), told.record)
         hear(told, view, end=None)
-        view.heard(told.tell("retried", trial="1", error="E"), told.record)
+        view.heard(told.tell("retried", trial="1", error="E", reason="E"), told.record)
 
     text = watch(script, terminal=terminal)
     assert text.count("trial 0: out of memory") == 1
-    assert "trial 1" not in text
+    assert text.count("trial 1") == text.count("trial 1 is tried again: E") == 1, "for another reason"
     assert "out of memory" not in watch(script, terminal=terminal, verbose=0)
 
 
@@ -312,3 +329,26 @@ def test_an_error_inside_leaves_the_terminal_in_order() -> None:
     with pytest.raises(ZeroDivisionError), LiveView(make_settings(), 4, target):
         raise ZeroDivisionError
     assert shown(target).count("\x1b[?25l") == shown(target).count("\x1b[?25h") == 1, "the cursor is back"
+
+
+def test_a_failure_is_told_at_once_and_each_cause_only_once(clock: Clock) -> None:
+    def script(told: Told, view: LiveView) -> None:
+        for number in range(3):
+            hear(told, view, 0.5, end=None)
+            again = told.tell(
+                "retried", trial=str(number), error="E", reason=f"ValueError: {number}", place="a.py:3, f"
+            )
+            view.heard(again, told.record)
+        for number in range(30):
+            hear(told, view, end="failed", error=f"Error{chr(ord('a') + number)}")
+
+    target = console_of()
+    with LiveView(make_settings(), 4, target) as view:
+        script(Told(), view)
+    lines = [line for line in shown(target).splitlines() if line.startswith("trial ")]
+    assert lines[:3] == [
+        "trial 0 is tried again: ValueError: 0 (a.py:3, f)",
+        "trial 3 failed: Errora",
+        "trial 4 failed: Errorb",
+    ]
+    assert len(lines) == live.TOLD_CAUSES

@@ -9,7 +9,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from made_records import Told
 
-from raytune_nn.report.tables import commands, counted, failures, format_value, rank, trials_table, winner
+from raytune_nn.report.tables import commands, counted, format_value, rank, trials_table, winner
 from raytune_nn.store.folder import StudyFolder
 
 
@@ -75,6 +75,23 @@ def test_trials_that_needed_a_gpu_to_themselves_are_named(told: Told, folder: St
     line = "out of memory on a shared GPU, so tried again with one to themselves: trials 0, 6"
     told.tell("ended", trial="0", state="complete")
     assert winner(told.record, folder).splitlines()[-1] == line
+
+
+def test_damaged_checkpoints_are_told(told: Told, folder: StudyFolder) -> None:
+    told.add(0.5)
+    for trial in ("0", "1", "1"):
+        if trial not in told.record.trials:
+            told.add(0.4, end=None)
+        told.tell("fell_back", trial=trial, file="f", why="w", epoch=0, params=None)
+    line = "3 training states could not be used, so epochs were trained again: trials 0, 1"
+    assert winner(told.record, folder).splitlines()[-1] == line
+    told.tell("checkpointed", trial="0", folder="0")
+    told.tell("damaged", trial="0", file="checkpoints/0/model.ckpt", why="it is empty")
+    folder.best.mkdir(parents=True)
+    last = winner(told.record, folder).splitlines()[-1]
+    assert last.startswith("no model in best/, since it is damaged (checkpoints/0/model.ckpt: it is empty)")
+    (folder.best / "model.ckpt").touch()  # the copy that was made before
+    assert winner(told.record, folder).splitlines()[-1].startswith("model in ")
 
 
 def test_nobody_won(told: Told, folder: StudyFolder) -> None:
@@ -197,31 +214,6 @@ def test_a_long_table_is_cut(told: Told) -> None:
 
 def test_a_table_of_nothing(told: Told) -> None:
     assert len(trials_table(told.record).splitlines()) == 1
-
-
-def test_failures_are_grouped_by_cause_with_the_first_traceback_of_each(told: Told, folder: StudyFolder) -> None:
-    told.add(end="failed", error="Traceback\n  line 3\nKeyError: 'x'\n")
-    for number in range(7):
-        told.add(end="failed", error=f"Traceback\n  line {number}\nValueError: no\n")
-    told.add(0.5)
-    assert failures(told.record).splitlines() == [
-        "",
-        "what went wrong",
-        "  7 times: ValueError: no  (trials 1, 2, 3, 4, 5, …)",
-        "    Traceback",
-        "      line 0",
-        "    ValueError: no",
-        "  1 time: KeyError: 'x'  (trial 0)",
-        "    Traceback",
-        "      line 3",
-        "    KeyError: 'x'",
-    ]
-
-
-def test_a_long_traceback_is_cut_from_above(told: Told, folder: StudyFolder) -> None:
-    told.add(end="failed", error="\n".join(f"line {number}" for number in range(50)))
-    lines = failures(told.record).splitlines()
-    assert lines[3:] == [f"    line {number}" for number in range(38, 50)]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,41 @@ def test_a_trial_that_lost_its_state_began_again_with_what_it_had(tmp_path: Path
     assert read_schedule(str(tmp_path / "pbt"), SPACE) == (Stage(0, point(3.0)),)
 
 
+def test_a_trial_that_fell_back_has_the_weights_of_the_state_before(tmp_path: Path) -> None:
+    """0 was to copy 1 and kept its own; its next state was lost too, and the third fell to what it had at 4."""
+    recorder = Recorder(tmp_path / "pbt")
+    for trial in "01":
+        recorder.suggest(trial, point(float(trial)))
+        recorder.pause(trial, 2, float(trial))
+    recorder.resume("0", 2, "1", point(3.0))
+
+    def fall_back(epoch: int) -> None:
+        recorder.journal.append("fell_back", trial="0", file="f", why="", epoch=epoch, params=None, error="")
+        recorder.journal.append("started", trial="0", epoch=epoch)
+
+    fall_back(2)
+    recorder.pause("0", 4, 5.0)
+    recorder.resume("0", 4, "1", point(7.0))
+    fall_back(4)
+    recorder.pause("0", 6, 6.0)
+    recorder.resume("0", 6)
+    fall_back(4)
+    recorder.report("0", 8, 9.0)
+    recorder.end("0")
+    expected = (Stage(0, point(0.0)), Stage(2, point(3.0)), Stage(4, point(7.0)))
+    assert read_schedule(str(tmp_path / "pbt"), SPACE) == expected
+
+
+def test_a_replay_that_fell_back_changes_again_where_it_is_due(study: Path) -> None:
+    replay = PBTReplay(str(study), 1, 9, SPACE)
+    changes = replayed(replay, range(1, 6))
+    assert changes == [(2, 3.0), (4, 4.0)]
+    assert replay.on_fall_back("0", 2) == point(3.0, 64)
+    assert replayed(replay, range(3, 9)) == [(4, 4.0)]
+    assert replay.on_fall_back("0", 0) == point(0.0, 64)
+    assert replayed(replay, range(1, 9)) == changes
+
+
 def replayed(replay: PBTReplay, epochs: range) -> list[tuple[int, Any]]:
     """What the one trial gets, and when."""
     replay.on_start("0", {})

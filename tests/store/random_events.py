@@ -22,6 +22,7 @@ class _Study:
         self.waiting: list[str] = []
         self.running: dict[str, int] = {}  # id -> last epoch reported
         self.saved: dict[str, int] = {}  # id -> epoch of its state
+        self.before: dict[str, int] = {}  # and of the one before
         self.paused: list[str] = []
         self.suggested = 0
 
@@ -57,7 +58,24 @@ class _Study:
             content: Event = {"epoch": epoch, "seconds": epoch * 1.5, "metrics": {metrics: self.draw(values)}, **saved}
             self.write("reported", trial=trial, **content)
             if saved:
-                self.saved[trial] = epoch
+                self.save(trial, epoch)
+
+    def save(self, trial: str, epoch: int) -> None:
+        if trial in self.saved:
+            self.before[trial] = self.saved[trial]
+        self.saved[trial] = epoch
+
+    def fall_back(self) -> None:
+        trial = self.some_running()
+        if trial in self.saved and self.running[trial] == self.saved[trial]:
+            epoch = self.before.pop(trial, 0)
+            params = self.draw(st.sampled_from([None, {"lr": 0.25}]))
+            self.write("fell_back", trial=trial, file="f", why="so", epoch=epoch, params=params, error="E")
+            self.saved[trial] = epoch
+            if not epoch:
+                del self.saved[trial]
+            del self.running[trial]
+            self.waiting.append(trial)
 
     def pause(self) -> None:
         trial = self.some_running()
@@ -71,7 +89,8 @@ class _Study:
             source = self.draw(st.sampled_from([None, *self.saved]))
             params = self.draw(st.sampled_from([None, {"lr": 0.5}]))
             self.write("resumed", trial=trial, source=source, params=params, new=False)
-            self.saved[trial] = self.saved[source or trial]
+            if source is not None:
+                self.save(trial, self.saved[source])
             self.waiting.append(trial)
 
     def retry(self) -> None:
@@ -98,7 +117,7 @@ def journals(draw: st.DrawFn) -> list[Event]:
     study = _Study(draw)
     study.open()
     steps: list[Callable[[], None]] = [study.suggest, study.start, study.report, study.report, study.end, study.retry]
-    steps += [study.pause, study.resume]
+    steps += [study.pause, study.resume, study.fall_back]
     for step in draw(st.lists(st.sampled_from([*steps, *steps, *steps, study.open]), max_size=40)):
         step()
     return study.events

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def test_another_process_under_its_pid_is_not_it() -> None:
 
 
 @pytest.mark.parametrize("change", [{"boot": "another"}, {"namespace": "pid:[1]"}])
-def test_a_process_of_another_kernel_or_container_cannot_be_seen(change: dict[str, str]) -> None:
+def test_a_process_of_another_kernel_or_container_cannot_be_seen(change: dict[str, Any]) -> None:
     elsewhere = replace(this_process(""), **change)
     assert elsewhere.lives is None
     assert elsewhere.on_this_kernel is ("boot" not in change)

@@ -12,6 +12,7 @@ from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.checkpoints import Retention, States, check_checkpoints, rung_path, state_path
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.seal import write_sealed
 
 
 class Saving(Disk):
@@ -60,11 +61,13 @@ def test_the_best_few_stay(tmp_path: Path) -> None:
     assert disk.names == ["1", "4", "6"], "also where the study is opened again"
 
 
-def test_a_state_goes_once_the_journal_has_the_next_but_none_that_it_does_not_know_yet(disk: Saving) -> None:
+def test_a_state_goes_once_the_journal_has_two_later_ones_but_none_that_it_does_not_know_yet(
+    disk: Saving,
+) -> None:
     disk.train("0", 0.5)
     retention = Retention(disk.folder, disk.record)
     disk.write("0", 2, 3)  # the trial does not wait, and is ahead of the driver
-    for number, left in ((1, [1, 2, 3]), (2, [2, 3]), (3, [3])):
+    for number, left in ((1, [1, 2, 3]), (2, [1, 2, 3]), (3, [2, 3]), (4, [3, 4])):
         disk.save("0", number)
         retention.state_saved(disk.record.trials["0"])
         assert disk.files("0") == ["model.ckpt", *(f"resume-{number}.ckpt" for number in left)]
@@ -93,6 +96,39 @@ def test_the_state_of_an_ended_trial(disk: Saving, copies: bool, keep_states: Ke
     assert ("0" in disk.names) == stays, "no empty folder is left"
 
 
+@pytest.mark.parametrize("opened_again", [False, True])
+def test_a_state_that_was_given_up_goes_and_its_number_is_used_again(disk: Saving, opened_again: bool) -> None:
+    """Trial 1 goes on from states of its own alone, trial 0 from that of the other one."""
+    for trial in ("0", "1"):
+        disk.train(trial, 0.5, checkpoint=False)
+    retention = Retention(disk.folder, disk.record, copies=True)
+    for number in (1, 2, 3):
+        for trial in ("0", "1"):
+            disk.save(trial, number)
+            retention.state_saved(disk.record.trials[trial])
+    States(disk.folder).hand_over(disk.record.trials["1"], disk.record.trials["0"])
+    disk.apply("resumed", trial="0", source="1", params=None)
+    retention.state_saved(disk.record.trials["0"])
+    assert disk.files("0") == ["resume-3.ckpt", "resume-4.ckpt"]
+
+    def give_up(trial: str, epoch: int) -> list[str]:
+        disk.apply("fell_back", trial=trial, file="", why="", epoch=epoch, params=None)
+        if opened_again:
+            Retention(disk.folder, disk.record, copies=True)
+        else:
+            retention.state_given_up(disk.record.trials[trial])
+        return disk.files(trial)
+
+    assert give_up("0", 3) == ["resume-3.ckpt"]
+    assert give_up("1", 2) == ["resume-2.ckpt"]
+    disk.save("1", 3)
+    assert disk.files("1") == ["resume-2.ckpt", "resume-3.ckpt"]
+    assert (give_up("1", 2), give_up("1", 0)) == (["resume-2.ckpt"], [])
+    assert not States(disk.folder).has(disk.record.trials["1"])
+    disk.save("1", 1)
+    assert disk.record.trials["1"].saves == 1
+
+
 def climb(disk: Saving, retention: Retention, *numbers_and_rungs: tuple[int, int | None]) -> None:
     for number, rung in numbers_and_rungs:
         disk.save("0", number, rung)
@@ -103,7 +139,7 @@ def test_the_states_of_rungs_stay_and_safety_copies_replace_each_other(disk: Sav
     disk.train("0", 0.5, checkpoint=False)
     retention = Retention(disk.folder, disk.record, keep_states=KeepStates.rungs)
     climb(disk, retention, (1, None), (2, 3), (3, None), (4, None))
-    assert disk.files("0") == ["resume-4.ckpt", "rung-3.ckpt"]
+    assert disk.files("0") == ["resume-3.ckpt", "resume-4.ckpt", "rung-3.ckpt"]
     climb(disk, retention, (5, 9))
     disk.end("0")
     retention.trial_ended(disk.record.trials["0"], disk.record)
@@ -139,7 +175,7 @@ def test_a_rung_is_kept_also_where_the_driver_was_killed_before_it_could(
     assert rung_path(disk.folder, "0", 3).read_text() == "0 2", "of weights that came from another trial"
     assert state_path(disk.folder, "0", 2).read_text() == "0 2"
     Retention(disk.folder, disk.record)
-    assert disk.files("0") == ["resume-2.ckpt", "rung-3.ckpt"]
+    assert disk.files("0") == ["resume-1.ckpt", "resume-2.ckpt", "rung-3.ckpt"]
 
 
 def test_a_state_that_was_taken_over_is_no_rung_of_the_one_that_took_it(disk: Saving) -> None:
@@ -154,6 +190,26 @@ def test_a_state_that_was_taken_over_is_no_rung_of_the_one_that_took_it(disk: Sa
     assert state_path(disk.folder, "1", 2).read_text() == "0 1"
     retention.study_ended()
     assert [disk.files(trial) for trial in ("0", "1")] == [["rung-3.ckpt"]] * 2
+
+
+def test_a_model_is_looked_at(disk: Saving) -> None:
+    disk.train("0", 0.5)
+    states, trial = States(disk.folder), disk.record.trials["0"]
+    path = disk.folder / "0" / "model.ckpt"
+    with path.open("w+b") as file:
+        write_sealed(lambda file: file.write(b"weights\0\0"), file)
+    assert states.damaged_model(trial) == states.damaged_model(None) == {}
+    path.write_bytes(b"\1" + path.read_bytes()[1:])
+    found = states.damaged_model(trial)
+    assert (found["trial"], found["file"]) == ("0", "checkpoints/0/model.ckpt")
+    assert found["why"].startswith("its checksum was ")
+    path.unlink()
+    assert states.damaged_model(trial)["why"] == "it is not there"
+    path.parent.rmdir()
+    assert states.damaged_model(trial) == {}, "somebody made room"
+    path.parent.mkdir()
+    disk.apply("damaged", trial="0", file="f", why="it is not there")
+    assert states.damaged_model(trial) == {}, "it was said"
 
 
 def test_a_model_that_is_not_among_the_best_goes_and_its_rungs_stay(disk: Saving) -> None:

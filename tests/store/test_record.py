@@ -168,7 +168,7 @@ def test_another_attempt_begins_from_nothing_but_its_seconds_and_epochs_were_spe
     )
     trial = record.trials["0"]
     assert (trial.state, trial.value, trial.epochs, trial.retries) == ("running", 0.3, 1, 1)
-    assert trial.error == "E"
+    assert [cause.error for cause in record.causes.of_retries] == ["E"]
     assert (trial.seconds, record.busy_seconds, record.epochs) == (6.5, 6.5, 3)
 
 

@@ -18,6 +18,7 @@ from raytune_nn.store.journal import Event, Journal, read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.failures import Failures
 from raytune_nn.study.session import StudyPlan
 
 EPOCHS = 9  # of a whole training
@@ -27,8 +28,13 @@ TWO = Objective("val_acc", True, schema.Take.best, further=(Goal("loss", False),
 
 
 def make_settings(**budget: Any) -> schema.Config:
-    """A typed configuration; keywords are keys of ``budget`` and ``checkpoints``, or ``max_retries``."""
-    max_retries = budget.pop("max_retries", 0)
+    """A typed configuration; keywords are keys of ``budget``, ``checkpoints`` and ``failures``."""
+    failures = schema.FailuresConfig(
+        max_retries=budget.pop("max_retries", 0),
+        retry_exceptions=budget.pop("retry_exceptions", True),
+        no_report_timeout=None,
+        stop_after=budget.pop("stop_after", None),
+    )
     every_minutes, keep_best = budget.pop("every_minutes", None), budget.pop("keep_best", 1)
     keep_states = budget.pop("keep_states", schema.KeepStates.none)
     limits: dict[str, Any] = {"num_trials": 6, "max_epochs": EPOCHS} | dict.fromkeys(
@@ -43,7 +49,7 @@ def make_settings(**budget: Any) -> schema.Config:
         budget=schema.BudgetConfig(**(limits | budget)),
         resources=schema.ResourcesConfig(1, 2, None, 1),
         cluster=schema.ClusterConfig(None, None, None, 0.25),
-        failures=schema.FailuresConfig(max_retries),
+        failures=failures,
         checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states),
         security=schema.SecurityConfig([]),
     )
@@ -83,10 +89,10 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     journal.append("opened", name=folder.name)
     record = StudyRecord.fold(plan.objective, read_journal(folder.journal))
     budget = Budget(plan.settings.budget, plan.objective, plan.settings.resources.gpus)
-    retries = plan.settings.failures.max_retries
+    failures = Failures(plan.settings.failures, record)
     listener = Heard() if heard is None else heard
     states = States(folder.checkpoints)
-    drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, retries, listener, plan.fidelity, Secrets())
+    drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, failures, listener, plan.fidelity, Secrets())
     return Conductor(record, journal, states, *drivers)
 
 

@@ -132,6 +132,8 @@ class Slots:
 
     Args:
         crowded: Whether they share GPUs, so that trials can run out of memory there.
+        copies: Whether trials save states for safety.
+        damages: Whether some states are damaged.
     """
 
     def __init__(
@@ -142,9 +144,11 @@ class Slots:
         seed: int,
         crowded: bool = False,
         copies: bool = False,
+        damages: bool = False,
     ) -> None:
         self.conductor, self.folder, self.heard = conductor, folder, heard
         self.seed, self.slots, self.crowded, self.rng = seed, 3, crowded, random.Random(seed)
+        self.damages, self.found = damages, 0
         self.copies = copies and not conductor._scheduler.copies  # for safety
         self.running: dict[str, int] = {}  # id -> epochs reported
         self.saves: dict[str, int] = {}
@@ -182,6 +186,15 @@ class Slots:
         if task.epoch:
             state = state_path(self.folder.checkpoints, task.id, task.saves).read_text()
             assert state.split()[1] == str(task.epoch)
+            if self.damages and self.rng.random() < 0.3:
+                self.fall_back(task.id)
+
+    def fall_back(self, trial: str) -> None:
+        """As it is where the state is damaged."""
+        self.calls.append(Call("fall_back", trial, len(self.heard)))
+        self.conductor.fall_back(trial, "damaged", "Traceback")
+        del self.running[trial]
+        self.found += 1
 
     def advance(self, trial: str) -> None:
         """The next thing that happens in this trial."""
@@ -248,7 +261,8 @@ def wins(values: Values, others: Values) -> bool:
 @contextmanager
 def a_folder() -> Iterator[StudyFolder]:
     """Of a study that lasts for one example, and need not survive a power cut."""
-    with tempfile.TemporaryDirectory() as name, patch("os.fsync"):
+    whole = patch("raytune_nn.store.checkpoints.damage", return_value="")  # the models here are texts
+    with tempfile.TemporaryDirectory() as name, patch("os.fsync"), whole:
         yield StudyFolder(Path(name) / "s")
 
 
@@ -258,12 +272,13 @@ def run(
     scheduler: Callable[[], Scheduler],
     objective: Objective = OBJECTIVE,
     crowded: bool = False,
+    damages: bool = False,
     **budget: Any,
 ) -> tuple[Slots, Heard]:
     """One driver's time with a study, from where it stands to its end."""
     heard = Heard()
     with open_study(make_plan(scheduler(), objective, **budget), folder, heard) as conductor:
-        slots = Slots(conductor, folder, heard, seed, crowded, "every_minutes" in budget)
+        slots = Slots(conductor, folder, heard, seed, crowded, "every_minutes" in budget, damages)
         slots.run()
         conductor.close(interrupted=False)
     return slots, heard
@@ -289,6 +304,9 @@ def check_journal(events: list[Event], num_trials: int, max_retries: int) -> Non
             assert states[trial] == "running"
             states[trial] = "waiting"
             (alone if event.get("alone") else retries)[trial] += 1
+        elif kind == "fell_back":
+            assert states[trial] == "running"
+            states[trial] = "waiting"
         elif kind == "decided" and event["decision"] == "pause":
             assert states[trial] in ("running", "waiting"), "or its driver died before this"
             states[trial] = "paused"

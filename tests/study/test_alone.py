@@ -68,7 +68,8 @@ def test_it_costs_no_retry_and_is_worth_none(folder: StudyFolder) -> None:
     assert (record.state, record.retries) == ("waiting", 1)
     run_out(conductor)
     assert (record.state, record.reason) == ("failed", ALONE_AND_FAILED)
-    assert record.error == OUT
+    (cause,) = conductor.record.causes.of_failures
+    assert cause.error == OUT
     assert conductor.finished
 
 

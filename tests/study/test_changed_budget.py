@@ -68,7 +68,7 @@ def test_more_trials_go_on_where_the_study_stands(study: str, steps: int | None)
         after = drive(raised, folder).conductor.record
         assert list(after.trials) == list("01234567")
         assert all(trial.ended for trial in after.trials.values())
-        assert [outcome(after.trials[row[0]]) for row in ended] == ended, "what came to its end stays"
+        assert [outcome(after.trials[str(row[0])]) for row in ended] == ended, "what came to its end stays"
         assert is_finished(after, raised.settings)
         assert not is_finished(after, plan_of(study, 9).settings)
         assert is_finished(after, plan_of(study, 4).settings), "and with fewer there is nothing to do"

@@ -105,7 +105,9 @@ def test_a_failed_trial_is_handed_out_again_under_its_id(folder: StudyFolder) ->
     assert conductor.finished
     trial = conductor.record.trials["0"]
     assert (trial.state, trial.retries, trial.reason) == ("failed", 2, "ValueError: attempt 2")
-    assert trial.error == "Traceback\n  here\nValueError: attempt 2\n"
+    (cause,) = conductor.record.causes.of_failures
+    assert cause.error == "Traceback\n  here\nValueError: attempt 0\n", "of the first attempt of this cause"
+    assert (cause.count, cause.retries) == (1, 2)
     assert heard.types.count("suggested") == 1
     assert heard.types.count("retried") == 2
 

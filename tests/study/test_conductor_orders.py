@@ -20,14 +20,14 @@ a_few = settings(max_examples=40, deadline=None)
 
 
 @a_few
-@given(seeds, studies, st.integers(1, 12), st.integers(0, 2))
+@given(seeds, studies, st.integers(1, 12), st.integers(0, 2), st.booleans())
 def test_every_study_comes_to_its_end(
-    seed: int, study: tuple[str, Objective], num_trials: int, max_retries: int
+    seed: int, study: tuple[str, Objective], num_trials: int, max_retries: int, damages: bool
 ) -> None:
     scheduler, objective = study
     with a_folder() as folder:
         budget = {"num_trials": num_trials, "max_retries": max_retries}
-        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, crowded=True, **budget)
+        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, crowded=True, damages=damages, **budget)
         record, events = slots.conductor.record, list(read_journal(folder.journal))
         check_journal(events, num_trials, max_retries)
         assert [*record.trials] == [str(number) for number in range(num_trials)]
@@ -36,6 +36,7 @@ def test_every_study_comes_to_its_end(
         for trial in record.trials.values():
             assert (trial.state == "complete") <= (trial.epochs == EPOCHS)
             assert (trial.state == "failed") <= (trial.alone or trial.retries == max_retries)
+        assert len(record.damages) == slots.found
         check_winner(folder, record)
 
 

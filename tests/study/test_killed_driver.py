@@ -36,6 +36,8 @@ class Again:
                 self.take(call.trial)
         elif call.name == "started":
             self.slots.start(self.unstarted.pop(call.trial))
+        elif call.name == "fall_back":
+            self.slots.fall_back(call.trial)
         elif call.name == "reported" and call.epoch <= self.slots.running[call.trial]:
             assert call.answer, "it goes on from a state at this report or a later one"
         elif call.name == "reported":
@@ -72,7 +74,7 @@ def _of_running(calls: list[Call]) -> list[Call]:
     for call in calls:
         if call.name == "next_task":
             lives[call.trial] = []
-        elif call.name == "ended" or (not call.answer and call is not calls[-1]):
+        elif call.name in ("ended", "fall_back") or (not call.answer and call is not calls[-1]):
             del lives[call.trial]
         elif call is not calls[-1]:
             lives[call.trial].append(call)
@@ -80,14 +82,14 @@ def _of_running(calls: list[Call]) -> list[Call]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(STUDIES), st.floats(0, 1), st.sampled_from(CHECKPOINTS))
+@given(st.integers(0, 10**6), st.sampled_from(STUDIES), st.floats(0, 1), st.sampled_from(CHECKPOINTS), st.booleans())
 def test_the_rest_of_the_calls_gets_the_answers_it_got(
-    seed: int, study: tuple[str, Objective], part: float, checkpoints: dict[str, Any]
+    seed: int, study: tuple[str, Objective], part: float, checkpoints: dict[str, Any], damages: bool
 ) -> None:
     scheduler, objective = study
     wanted = BUDGET | checkpoints
     with a_folder() as folder, a_folder() as second:
-        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, **wanted)
+        slots, _ = run(folder, seed, SCHEDULERS[scheduler], objective, damages=damages, **wanted)
         lines = (folder.journal / "00000.jsonl").read_bytes().splitlines(keepends=True)
         cut = 1 + round(part * (len(lines) - 2))  # events that are left; ``opened`` always, ``closed`` never
         _copy(folder, second, lines[:cut])
@@ -113,14 +115,17 @@ def _copy(folder: StudyFolder, second: StudyFolder, lines: list[bytes]) -> None:
     (second.journal / "00000.jsonl").write_bytes(b"".join(lines))
     states: dict[str, list[str]] = defaultdict(list)
     for event in read_journal(second.journal):
-        if event["type"] == "resumed" and event["source"] is not None:
+        if event["type"] == "resumed" and states.get(event["source"]):
             states[event["trial"]].append(states[event["source"]][-1])
         elif event.get("saved"):
             states[event["trial"]].append(f"{event['trial']} {event['epoch']}")
+        elif event["type"] == "fell_back":
+            del states[event["trial"]][-1 if event["epoch"] else 0 :]
     for trial, texts in states.items():
-        path = state_path(second.checkpoints, trial, len(texts))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(texts[-1])
+        for number, text in enumerate(texts, start=1):
+            path = state_path(second.checkpoints, trial, number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
     shutil.rmtree(second.best, ignore_errors=True)
 
 

@@ -192,22 +192,26 @@ def test_a_trial_goes_on_with_the_state_of_another_and_other_parameters(folder: 
     assert state_path(folder.checkpoints, "0", 2).read_text() == "1 4", "whatever its source does"
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_trial_that_fails_goes_on_from_its_last_state(there: bool, folder: StudyFolder, save: Save) -> None:
+@pytest.mark.parametrize("usable", [True, False])
+def test_a_trial_that_fails_goes_on_from_its_last_state(usable: bool, folder: StudyFolder, save: Save) -> None:
     conductor = conduct(folder, make_plan(Scripted(verdict=GO_ON), num_trials=1, max_retries=1))
     trial = start(conductor)
     assert save(conductor, trial, 3, 0.5)
     conductor.reported(trial, report(4, 0.7))
     conductor.ended(trial, "ValueError")
-    if not there:  # somebody made room
-        state_path(folder.checkpoints, trial, 1).unlink()
     task = next_task(conductor)
-    assert (task.epoch, task.saves, task.values) == ((3, 1, (0.5,)) if there else (0, 1, None))
+    assert (task.epoch, task.saves, task.values) == (3, 1, (0.5,))
+    if not usable:  # the slot finds out
+        conductor.started(trial)
+        conductor.fall_back(trial, "it is not there", "Traceback")
+        task = next_task(conductor)
+        assert (task.epoch, task.saves, task.values) == (0, 0, None)
     conductor.started(trial)
-    assert conductor.record.trials[trial].value == (0.5 if there else None)
+    assert conductor.record.trials[trial].value == (0.5 if usable else None)
     conductor.reported(trial, report(4, 0.6))
     assert conductor.record.trials[trial].value == 0.6, "what a piece reported after the state does not count"
-    assert conductor.record.epochs == 4 + (1 if there else 4), "epochs trained twice count twice"
+    assert conductor.record.epochs == 4 + (1 if usable else 4), "epochs trained twice count twice"
+    assert conductor.record.trials[trial].retries == 1
 
 
 def test_a_training_that_is_over_is_complete_and_not_paused(folder: StudyFolder) -> None:
@@ -300,7 +304,7 @@ def test_states_go_when_the_study_ends(folder: StudyFolder, save: Save) -> None:
         save(conductor, second, 1, 0.9)
         start(conductor)
         save(conductor, first, 2)
-        assert _files(folder) == {"0": ["resume-2.ckpt"], "1": ["resume-1.ckpt"]}
+        assert _files(folder) == {"0": ["resume-1.ckpt", "resume-2.ckpt"], "1": ["resume-1.ckpt"]}
         assert conductor.next_task() is None
         conductor.close(interrupted=False)
     assert _files(folder) == {}

@@ -16,6 +16,7 @@ from raytune_nn.config.schema import Take
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.seal import write_sealed
 from raytune_nn.study.results import summary, trials_table, versions, write_results
 
 
@@ -61,7 +62,9 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
     study.trial(0.5, 0.75, 0.7, params={"lr": 0.1, "act": "relu"})
     study.trial(0.4, end="stopped")
     study.trial(0.4, 0.3, end="diverged")
-    study.trial(end="failed")
+    study.trial(end=None)
+    study.apply("retried", trial="3", reason="E: 0", place="a.py:1", error="Traceback\nE: 0")
+    study.apply("ended", trial="3", state="failed", reason="E: 1", place="a.py:1", error="Traceback\nE: 1")
     study.apply("closed", status="complete", reason="budget.max_hours=1 is spent")
     assert summary(study.record) == {
         "name": "s",
@@ -80,6 +83,8 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
         },
         "seconds": {"wall": study.now - 101.0, "busy": 1.5},
         "best": {"trial": "0", "value": 0.75, "epoch": 2, "params": {"lr": 0.1, "act": "relu"}},
+        "failures": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"], "traceback": "Traceback\nE: 0"}],
+        "retried": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"]}],
         "versions": {"ray": "2"},
         "command": "python -m raytune_nn",
     }
@@ -219,6 +224,28 @@ def test_checkpoints_that_somebody_removed_leave_the_copy_that_was_made(study: S
     (study.folder.checkpoints / trial).rmdir()
     write_results(study.folder, study.record)
     assert (study.folder.best / "model.ckpt").read_text() == "0"
+
+
+@pytest.mark.parametrize("copied", ["never", "whole", "damaged", "of another"])
+def test_a_damaged_model_is_not_copied_and_a_copy_that_was_made_before_stays(copied: str, study: Study) -> None:
+    trial = study.trial(0.5)
+    source, best = study.folder.checkpoints / trial, study.folder.best
+    (source / "config.yaml").write_text("seed: 1")
+    if copied != "never":
+        with (source / "model.ckpt").open("w+b") as file:
+            write_sealed(lambda file: file.write(b"weights\0\0"), file)
+        write_results(study.folder, study.record)
+    if copied == "damaged":
+        (best / "model.ckpt").write_text("no")
+    if copied == "of another":
+        (best / "config.yaml").write_text("seed: 2")
+    (source / "model.ckpt").write_text("no")
+    study.apply("damaged", trial=trial, file="checkpoints/0/model.ckpt", why="so")
+    write_results(study.folder, study.record)
+    left = ["config.yaml", "model.ckpt"] if copied == "whole" else ["config.yaml"]
+    assert sorted(path.name for path in best.iterdir()) == left
+    assert (best / "config.yaml").read_text() == "seed: 1"
+    assert summary(study.record)["damaged"] == [{"file": "checkpoints/0/model.ckpt", "why": "so"}]
 
 
 def test_a_best_without_a_checkpoint_is_none_to_copy(study: Study) -> None:

@@ -23,6 +23,7 @@ CONFIG: dict[str, Any] = {
     "study": {"name": "s", "resume": "auto"},
     "cluster": {"cpus": None},
     "checkpoints": {"every_minutes": 10, "keep_best": 1, "keep_states": "none"},
+    "failures": {"max_retries": 3, "stop_after": 5},
     "budget": {"num_trials": 6, "max_epochs": 9, "max_hours": None, "target": None},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.001, "betas": [0.9, 0.99]},
 }
@@ -63,6 +64,7 @@ def changed(path: str, value: object) -> dict[str, Any]:
         ("budget.max_hours", 2.0),
         ("cluster.cpus", 8),
         ("checkpoints.keep_best", 3),
+        ("failures.stop_after", None),
         ("checkpoints.every_minutes", None),
         ("cluster", {"address": "auto"}),
         ("verbose", 2),
@@ -195,6 +197,8 @@ HOURS, TARGET = "budget.max_hours=1 is spent", "budget.target=0.9 is reached: 0.
         (ended("complete", TARGET, trials=3), {"target": 0.9}, True),
         (ended("complete", TARGET, trials=3), {"target": 0.9, "num_trials": 99}, True),
         (ended("failed", "budget.max_gpu_hours=1 is spent", trials=3), {}, True),
+        (ended("failed", "failures.stop_after=3: the first 3 all failed alike", trials=3), {}, False),
+        (ended("failed", "failures.stop_after=6: the first 6 all failed alike", trials=6), {}, True),
     ],
 )
 def test_whether_anything_is_left_to_do(record: StudyRecord, budget: dict[str, Any], finished: bool) -> None:

@@ -85,7 +85,7 @@ def run(here: Path, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory) 
 
 def test_actors_are_reused_also_after_an_exception(run: Run) -> None:
     what = {0.1: "train", 0.2: "raise", 0.3: "exit", 0.4: "diverge", 0.5: "raise_once", 0.6: "train"}
-    study = run("failures.max_retries=1", "budget.max_epochs=3", does=what)
+    study = run("failures.max_retries=1", "failures.retry_exceptions=true", "budget.max_epochs=3", does=what)
     assert study.states == ["complete", "failed", "failed", "diverged", "complete", "complete"]
     assert len(study.pids()) == 6 + 3, "the attempts: two trials fail twice, one once"
     assert len(set(study.pids())) <= 2, "an exception costs no process"
@@ -93,12 +93,13 @@ def test_actors_are_reused_also_after_an_exception(run: Run) -> None:
 
     failed, exited, diverged, again = (study.trials[id] for id in "1234")
     assert failed.reason == "ZeroDivisionError: by the script"
-    assert 'raise ZeroDivisionError("by the script")' in failed.error
+    causes = {cause.diagnosis.reason: cause for cause in study.record.causes.of_failures}
+    assert 'raise ZeroDivisionError("by the script")' in causes[failed.reason].error
     assert exited.reason == "SystemExit: 3"
     assert diverged.value is None
     assert diverged.reason == "val_acc was nan at epoch 2"
     assert again.value == pytest.approx(0.503)
-    assert again.error == ""
+    assert again.reason == ""
     assert [trial.epochs for trial in study.trials.values()] == [3, 1, 1, 2, 3, 3]
     assert (study.record.status, study.fault) == ("complete", None)
     assert study.record.best is study.trials["5"]
@@ -114,8 +115,9 @@ def test_a_trial_whose_process_dies_is_tried_again(run: Run) -> None:
     assert first != second
     assert study.trials["0"].value == pytest.approx(0.102)
     assert len(study.pids(0.2) + study.pids(0.3) + study.pids(0.4)) == 3
-    assert study.trials["4"].reason == "the trial's process died"
-    assert f"pid: {study.pids(0.5)[-1]}" in study.trials["4"].error
+    assert study.trials["4"].reason == "the trial's process died of signal 9 (SIGKILL)"
+    ended = next(event for event in study.events if event["type"] == "ended" and event["trial"] == "4")
+    assert f"pid: {study.pids(0.5)[-1]}" in ended["error"]
     assert study.record.status == "complete"
 
 

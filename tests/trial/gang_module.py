@@ -18,8 +18,8 @@ class Differing(LightningModule):
 
     Args:
         value: Also names the trial in the notes.
-        does: ``train``; else what and which worker: ``raise 1``, ``die 0`` (in the first attempt only), ``diverge 1``,
-            ``stick 1``: sleep for an hour, while the other one raises.
+        does: ``train``; else what and which worker: ``raise 1``, ``diverge 1``, ``die 0`` (in the first attempt only),
+            ``freeze 1`` (likewise): be stopped, ``stick 1``: sleep for an hour, while the other one raises.
         notes: Folder for ``<value>``, a line a training with the worker's rank and the process's id.
     """
 
@@ -44,6 +44,9 @@ class Differing(LightningModule):
             if what == "die" and mine and self.attempt == 1:
                 time.sleep(1)  # the last report is on its way
                 os.kill(os.getpid(), signal.SIGKILL)
+            if what == "freeze" and mine and self.attempt == 1:
+                time.sleep(0.5)
+                os.kill(os.getpid(), signal.SIGSTOP)
             if what == "stick" and mine:
                 time.sleep(3600)
             if what == "stick":

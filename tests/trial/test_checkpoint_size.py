@@ -87,7 +87,7 @@ def test_a_storage_that_is_too_small_is_refused_with_both_numbers(
     check = TargetCheck([], [], [config])
     size = rehearse([config])
     assert size is not None
-    needed = size.model + size.state
+    needed = size.model + 2 * size.state  # the last, and the one before
     monkeypatch.setattr("raytune_nn.store.folder.shutil.disk_usage", lambda path: type("", (), {"free": needed}))
     saving = context(config, tmp_path / "not" / "there", pauses=True)
     prepare(saving, check)

@@ -10,6 +10,10 @@ import pytest
 import torch
 from gang_studies import Ended, is_alive, pids, run
 
+from raytune_nn.store.checkpoints import States, state_path
+from raytune_nn.store.trial import TrialRecord
+from raytune_nn.study.lost import DIED
+
 Run = Callable[..., Ended]
 
 
@@ -37,7 +41,8 @@ def test_workers_are_reused_also_after_an_exception_of_one(study: Run, here: Pat
     assert used[0]["0"] != used[0]["1"]
     assert [trials[id].value for id in "04"] == [pytest.approx(0.6), pytest.approx(1.0)], "the mean of the workers"
     assert trials["1"].reason == "ZeroDivisionError: by worker 1"
-    assert trials["1"].error.startswith("on worker 1 of 2:\nTraceback")
+    errors = {event["trial"]: event["error"] for event in ended.of("ended") if "error" in event}
+    assert errors["1"].startswith("on worker 1 of 2:\nTraceback")
     assert trials["2"].reason == "ZeroDivisionError: by worker 0"
     assert trials["3"].reason == "val_acc was nan at epoch 2"
     assert gone(*used[0]["0"], *used[0]["1"]), "no process outlives the study"
@@ -48,7 +53,10 @@ def test_a_worker_that_dies_ends_the_gang_and_the_trial_is_tried_again(study: Ru
     ended = study("a", "budget.max_epochs=2", *safe, does={0.1: "die 1", 0.2: "die 0"})
     assert [(trial.state, trial.retries) for trial in ended.record.trials.values()] == [("complete", 1)] * 2
     retried = ended.of("retried")
-    assert [event["error"].splitlines()[-1] for event in retried] == ["the trial's process died"] * 2
+    assert {event["trial"]: event["reason"] for event in retried} == {
+        "0": f"{DIED}, since another of its workers had",
+        "1": f"{DIED} of signal 9 (SIGKILL)",
+    }
     began = sorted((event["trial"], event.get("epoch", 0)) for event in ended.of("started"))
     assert began == [("0", 0), ("0", 1), ("1", 0), ("1", 1)], "from the last state"
     assert retried[0]["time"] - ended.of("reported")[0]["time"] < 10, "at once"
@@ -70,6 +78,31 @@ def test_a_paused_training_is_the_one_that_was_not(study: Run) -> None:
     for trial in paused.record.trials:
         metrics = paused.metrics(trial)
         assert metrics == through.metrics(trial)[: len(metrics)]
+
+
+@pytest.mark.slow
+def test_all_workers_go_on_from_the_state_before_a_damaged_one(study: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first trial is promoted twice; each of its states is cut before it goes on."""
+
+    def harm(states: States, trial: TrialRecord) -> None:
+        replaced(states, trial)
+        path = state_path(states._folder, trial.id, trial.saves)
+        if trial.id == "0" and trial.epochs == 3 and path.stat().st_size > 100:
+            path.write_bytes(path.read_bytes()[:100])
+
+    replaced = States.replaced
+    monkeypatch.setattr(States, "replaced", harm)
+    points = "search.points=[{optimizer.lr: 0.003}, {optimizer.lr: 1e-4}, {optimizer.lr: 1e-4}]"  # the first is best
+    arguments = ("budget.num_trials=3", "budget.max_epochs=5", points, "search.scheduler.brackets=1")
+    ended = study("damaged", "+search=asha", "search/searcher=random", *arguments)
+    through = study("through", "+search=random", *arguments[:-1])
+    (fell,) = ended.of("fell_back")
+    assert (fell["trial"], fell["file"], fell["epoch"]) == ("0", "checkpoints/0/resume-2.ckpt", 1)
+    assert [event.get("epoch", 0) for event in ended.of("started") if event["trial"] == "0"] == [0, 1, 3, 1]
+    metrics = ended.metrics("0")
+    assert [*metrics[:3], *metrics[-2:]] == through.metrics("0")
+    assert metrics[3:5] == metrics[1:3], "trained again"
+    assert ended.of("retried") == []
 
 
 def test_a_population_goes_on_with_the_weights_of_its_best(study: Run) -> None:
@@ -96,6 +129,16 @@ def test_two_workers_compute_what_one_does_with_twice_the_batch(study: Run, here
     for name, weights in one.items():
         torch.testing.assert_close(two[name], weights, rtol=0, atol=1e-5)
     assert any(not torch.equal(two[name], weights) for name, weights in one.items()), "sums in another order"
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_ends_the_gang_and_the_trial_is_tried_again(study: Run, here: Path) -> None:
+    limits = ("failures.no_report_timeout=2", "checkpoints.every_minutes=1e-6")
+    ended = study("a", "budget.max_epochs=2", *limits, does={0.1: "freeze 1", 0.2: "freeze 0"})
+    assert [(trial.state, trial.retries) for trial in ended.record.trials.values()] == [("complete", 1)] * 2
+    assert all("finished no batch for 2 s" in event["reason"] for event in ended.of("retried"))
+    every = [pid for value in (0.1, 0.2) for attempts in pids(here, value).values() for pid in attempts]
+    assert gone(*every)
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from trial_parts import ACCURACY, BATCH, ROWS, Data, Net, Reports, TrainData, co
 
 from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import Objective, Values
+from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.reporter import Reporter
 from raytune_nn.trial.task import StudyContext
 
@@ -170,3 +171,11 @@ def test_without_the_fidelity_the_training_ends() -> None:
     reports = Reports()
     train(reports, study=ROWS_SEEN)
     assert len(reports) == 1, "the study is told, and refused"
+
+
+def test_every_batch_counts_as_a_sign_of_life() -> None:
+    pulse = Pulse()
+    reporter = Reporter(Reports(), ACCURACY, pulse=pulse)
+    reporter.checkpointer = NoCheckpoints()  # type: ignore[assignment]
+    Trainer(**{**quiet(max_epochs=2, callbacks=[reporter]), "enable_checkpointing": True}).fit(Net(), datamodule=Data())
+    assert pulse.batches == 2 * (EPOCH + EPOCH)

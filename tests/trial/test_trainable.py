@@ -13,6 +13,8 @@ import pytest
 from trial_parts import base_config, context
 
 from raytune_nn.trial import fit, trainable
+from raytune_nn.trial.gang import attempt
+from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.task import Report, TrialTask
 from raytune_nn.trial.trainable import TrialActor, _Training
 
@@ -268,3 +270,63 @@ def test_a_process_whose_training_goes_on_is_given_up(monkeypatch: pytest.Monkey
     actor._training = Unstoppable()  # type: ignore[assignment]
     with pytest.raises(TimeoutError, match=r"trial-7 was told to stop and goes on after 0\.5 s"):
         actor.reset_config({"task": TrialTask("8", {}, ())})
+
+
+def test_a_slot_answers_while_batches_go_by_and_only_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a long epoch can be told from a training that hangs."""
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def body(study: object, task: object, isolation: object, send: Send, *more: Any) -> None:
+        pulse: Pulse = more[-1]
+        while not hangs.wait(0.01):
+            pulse.batches += 1
+        assert goes_on.wait(10)
+        send(Report(1, step=10, seconds=1.0, metrics={}))
+
+    monkeypatch.setattr(fit, "run_trial", body)
+    study = context(base_config(), tmp_path, waits_at=(), no_report_timeout=0.8)
+    assert study.beat_seconds == 0.2
+    training = _Training(study, TrialTask("7", {}, ()), isolation=None)  # type: ignore[arg-type]
+    training.go_on()
+    for _ in range(2):
+        began = time.monotonic()
+        assert training.collect() == {"reports": [], "ended": False, "error": ""}
+        assert 0.2 <= time.monotonic() - began < 2
+    hangs.set()
+    time.sleep(0.05)
+    threading.Timer(1.0, goes_on.set).start()
+    began = time.monotonic()
+    answers = [training.collect()]
+    if not answers[0]["reports"]:  # a last batch went by
+        answers.append(training.collect())
+    assert epochs(answers[-1]) == [1]
+    assert time.monotonic() - began >= 0.9, "nothing is said meanwhile"
+    assert training.stop(10)
+
+
+def test_a_slot_that_nobody_watches_need_not_answer(tmp_path: Path) -> None:
+    assert context(base_config(), tmp_path).beat_seconds is None
+    assert context(base_config(), tmp_path, no_report_timeout=3600.0).beat_seconds == 60.0
+
+
+class Unshowable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_exception_without_a_text_is_told_all_the_same(begin: Callable[..., _Training]) -> None:
+    training = begin(Script([], Unshowable()), ())
+    assert training.collect()["error"].strip().endswith("test_trainable.Unshowable: <exception str() failed>")
+    assert training.stop(10)
+
+
+def test_the_users_keyboard_interrupt_is_told_and_not_what_lightning_made_of_it() -> None:
+    def train() -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise ValueError("signal only works in main thread of the main interpreter")  # noqa: B904
+
+    error = attempt(train).error
+    assert error.strip().endswith("KeyboardInterrupt")
+    assert "main thread" not in error

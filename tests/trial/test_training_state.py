@@ -16,8 +16,8 @@ from trial_parts import Net, Reports, base_config, context, isolation_undone
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.outbox import Outbox
+from raytune_nn.trial.saved_state import write_state
 from raytune_nn.trial.task import Report, TrialTask
-from raytune_nn.trial.training_state import write_state
 
 EPOCHS = 6
 DIGITS = {"_target_": "raytune_nn.data.DigitsDataModule", "batch_size": 256}

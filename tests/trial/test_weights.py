@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from trial_parts import Net, base_config, quiet
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.modes.preflight import preflight
+from raytune_nn.store.seal import write_sealed
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.weights import check_weights, load_weights
 
@@ -106,6 +108,18 @@ def test_a_file_that_is_not_torchs_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "weights.ckpt"
     path.write_text("no weights")
     with pytest.raises(ConfigError, match=re.escape(str(path))):
+        load_weights(network(), str(path), strict=True)
+
+
+def test_a_model_of_ours_that_changed_on_the_disk_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    with path.open("w+b") as file:
+        write_sealed(partial(torch.save, network().state_dict()), file)
+    load_weights(network(), str(path), strict=True)
+    content = bytearray(path.read_bytes())
+    content[content.index(torch.ones(4).numpy().tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="its checksum was"):
         load_weights(network(), str(path), strict=True)
 
 

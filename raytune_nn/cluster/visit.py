@@ -1,0 +1,143 @@
+"""What each node of a cluster that runs already must have before a study starts: this package, and the study's storage.
+
+Workers there begin in the folder of the raylet that started them; ``arrive`` takes them to that of the command, so that
+relative paths and modules beside the command mean the same in a slot as in the driver.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from raytune_nn import __version__
+from raytune_nn.errors import ConfigError, UnusableError
+
+FOLDER_VARIABLE = "RAYTUNE_NN_FOLDER"  # working directory of the command
+VISIT_SECONDS = 120.0  # for a worker to start on every node and to look
+LOST_SECONDS = 30.0  # in which a node that does not answer is known to be lost, with Ray's own settings
+
+
+def arrive() -> None:
+    """Called by Ray in each of its workers for us, before anything else."""
+    with contextlib.suppress(OSError):  # not every node has that folder; then relative paths mean nothing there
+        os.chdir(os.environ[FOLDER_VARIABLE])
+
+
+def check_nodes(study: Path) -> None:
+    """Has every node of the connected cluster look and write where a study is, or is to be.
+
+    Args:
+        study: Its folder; nothing is left there.
+
+    Raises:
+        ConfigError: A node does not see what another one writes there.
+        UnusableError: A node cannot run this package, or does not answer.
+    """
+    there = next(folder for folder in (study, *study.parents) if folder.is_dir())
+    with _marked(there) as (folder, mark):
+        sent = {_name(node): _send(node["NodeID"], folder, mark) for node in _alive()}  # all at once
+        for name, future in sent.items():
+            answer = _answer(name, future)
+            if answer is not None:
+                _check_answer(name, answer, folder, mark)
+
+
+def look(folder: str, name: str, mark: str) -> tuple[str, str]:
+    """On a node: writes a file into a folder if it is the driver's.
+
+    Returns:
+        The version of this package there, and why the folder is not the driver's; empty where it is.
+    """
+    try:
+        if Path(folder, "driver").read_text() != mark:
+            return __version__, "it is another folder there"
+        Path(folder, name).write_text(mark)
+    except OSError as error:
+        return __version__, f"{error.strerror}"
+    return __version__, ""
+
+
+@contextlib.contextmanager
+def _marked(there: Path) -> Iterator[tuple[str, str]]:
+    """A new folder with a secret in it."""
+    folder, mark = tempfile.mkdtemp(prefix=".rtnn-", dir=there), secrets.token_hex(16)
+    try:
+        os.chmod(folder, 0o777)  # workers of another user write into it; it is gone in a moment
+        Path(folder, "driver").write_text(mark)
+        yield folder, mark
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _send(node: str, folder: str, mark: str) -> Any:
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    there = NodeAffinitySchedulingStrategy(node, soft=False)
+    task = ray.remote(look).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
+    return node, task.remote(folder, node, mark)
+
+
+def _answer(name: str, sent: tuple[str, Any]) -> tuple[str, str, str] | None:
+    """What a node says; None where it is lost meanwhile, as a study's nodes may be."""
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+
+    node, future = sent
+    try:
+        return (node, *ray.get(future, timeout=VISIT_SECONDS))
+    except RayError as error:
+        if not isinstance(error, RayTaskError) and _is_lost(node):
+            return None
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise UnusableError(
+            "every node of the cluster must be able to run this package",
+            f"node {name}: {type(error).__name__}: {lines[-1] if lines else 'no answer'}",
+            f"pip install raytune_nn=={__version__} there, or start the command in a folder that all nodes share",
+        ) from error
+
+
+def _is_lost(node: str) -> bool:
+    """Whether the cluster finds so; its head needs some seconds to be sure."""
+    end = time.monotonic() + LOST_SECONDS
+    while time.monotonic() < end:
+        if not any(each["NodeID"] == node for each in _alive()):
+            return True
+        time.sleep(0.5)
+    return False
+
+
+def _alive() -> list[dict[str, Any]]:
+    import ray
+
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def _check_answer(name: str, answer: tuple[str, str, str], folder: str, mark: str) -> None:
+    node, version, why = answer
+    if version != __version__:
+        rule = "every node of the cluster must have this version of the package"
+        raise UnusableError(rule, f"{version} on node {name}, {__version__} here", f"pip install raytune_nn=={version}")
+    if not why:
+        try:
+            why = "" if Path(folder, node).read_text() == mark else "what is written there is not seen here"
+        except OSError:
+            why = "what is written there is not seen here"
+    if why:
+        place = os.path.dirname(folder)
+        raise ConfigError(
+            "study.storage must be a folder that all nodes of the cluster share",
+            f"{place} on node {name}: {why}",
+            "study.storage=<a folder on a share>, or cluster.address=null",
+        )
+
+
+def _name(node: dict[str, Any]) -> str:
+    return f"{node['NodeManagerHostname']} ({node['NodeID'][:8]})"

@@ -1,0 +1,89 @@
+"""What the nodes of a cluster are asked before a study starts; between real nodes in test_existing.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from raytune_nn import __version__
+from raytune_nn.cluster import visit
+from raytune_nn.cluster.visit import FOLDER_VARIABLE, arrive, check_nodes, look
+from raytune_nn.errors import ConfigError, UnusableError
+
+NODES = {"a" * 40: "one", "b" * 40: "two"}
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Nodes that see folders of their own where they are named."""
+    elsewhere: dict[str, Path] = {}
+
+    def send(node: str, folder: str, mark: str) -> tuple[str, tuple[str, str]]:
+        there = elsewhere.get(node)
+        return node, look(folder if there is None else str(there), node, mark)
+
+    alive = [{"NodeID": id, "NodeManagerHostname": name} for id, name in NODES.items()]
+    monkeypatch.setattr(visit, "_alive", lambda: alive)
+    monkeypatch.setattr(visit, "_send", send)
+    monkeypatch.setattr(visit, "_answer", lambda name, sent: (sent[0], *sent[1]))
+    return elsewhere
+
+
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_share_passes_and_nothing_stays_there(tmp_path: Path, exists: bool) -> None:
+    study = tmp_path / "studies" / "first"
+    if exists:
+        study.mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    check_nodes(study)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("content", [None, "another study's"])
+def test_a_node_with_a_disk_of_its_own_is_named(nodes: dict[str, Path], tmp_path: Path, content: str | None) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    if content is not None:
+        (other / "driver").write_text(content)
+    nodes["b" * 40] = other
+    (tmp_path / "share").mkdir()
+    with pytest.raises(ConfigError) as raised:
+        check_nodes(tmp_path / "share" / "first")
+    assert raised.value.rule == "study.storage must be a folder that all nodes of the cluster share"
+    why = "No such file or directory" if content is None else "it is another folder there"
+    assert raised.value.found == f"{tmp_path / 'share'} on node two (bbbbbbbb): {why}"
+    assert list((tmp_path / "share").iterdir()) == []
+
+
+def test_what_a_node_writes_must_be_seen_here(
+    nodes: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visit, "_send", lambda node, folder, mark: (node, (__version__, "")))
+    with pytest.raises(ConfigError, match="what is written there is not seen here"):
+        check_nodes(tmp_path)
+
+
+def test_another_version_is_refused(nodes: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visit, "_send", lambda node, folder, mark: (node, ("0.0.7", "")))
+    with pytest.raises(UnusableError) as raised:
+        check_nodes(tmp_path)
+    assert raised.value.found == f"0.0.7 on node one (aaaaaaaa), {__version__} here"
+
+
+@pytest.mark.usefixtures("nodes")
+def test_a_node_that_is_lost_meanwhile_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visit, "_answer", lambda name, sent: None)
+    check_nodes(tmp_path)
+
+
+def test_a_worker_begins_where_the_command_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Path.cwd()
+    monkeypatch.chdir(before)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "not there"))
+    arrive()
+    assert Path.cwd() == before
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    arrive()
+    assert Path.cwd() == tmp_path

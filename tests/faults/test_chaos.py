@@ -1,0 +1,28 @@
+"""The soak of `scripts/bench/chaos.py`, in short."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from processes import REPOSITORY, new_place
+
+
+@pytest.mark.slow
+def test_a_minute_of_faults_loses_nothing(tmp_path: Path) -> None:
+    with new_place(tmp_path) as place:
+        chaos = (*_python(), str(REPOSITORY / "scripts" / "bench" / "chaos.py"))
+        ran = place.run("--minutes", "1", "--seed", "1", command=chaos)
+        assert ran.code == 0, ran.out + ran.err
+        rows = dict(re.findall(r"^\| ([^|]+?) \| ([^|]+?) \|$", ran.out, re.MULTILINE))
+        assert int(rows["driver: kill -9"]) >= 2
+        assert {rows[name] for name in rows if "lost" in name or "twice" in name or "differ" in name} == {"0"}
+        assert int(rows["trials"]) >= 12
+        assert place.leftovers() == []
+
+
+def _python() -> tuple[str, ...]:
+    import sys
+
+    return (sys.executable,)
