@@ -4,7 +4,7 @@ Ray's own processes take a minute to see that their driver was killed, a stopped
 remove the folder. So a process of its own waits for the driver's end, which it sees by the end of its input. It is run
 by its path with ``python -I -S`` and imports no library: it is there in some hundredths of a second, and takes few MB.
 
-What belongs to a Ray is what has inherited the name of its folder in its environment, and nothing else.
+What belongs to a Ray is what has inherited its folder in its environment, and nothing else.
 """
 
 from __future__ import annotations
@@ -89,7 +89,20 @@ def _belongs(pid: str, folder: str) -> bool:
 
 
 def _has_mark(pid: str, folder: str) -> bool:
-    return os.fsencode(f"\0{VARIABLE}={folder}\0") in b"\0" + _read(pid, "environ")
+    """In any variable of the environment; where Ray wrote a process's title over it, an open file there will do."""
+    environment, name = _read(pid, "environ"), os.fsencode(folder)
+    if environment.startswith(b"\0"):
+        return _has_open(pid, f"{folder}/")
+    return b"=%s\0" % name in environment or b"=%s/" % name in environment
+
+
+def _has_open(pid: str, beginning: str) -> bool:
+    with contextlib.suppress(OSError):
+        for file in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):  # closed meanwhile
+                if os.readlink(f"/proc/{pid}/fd/{file}").startswith(beginning):
+                    return True
+    return False
 
 
 def _is_starting(pid: str) -> bool:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -167,6 +168,35 @@ def test_a_process_that_shows_nothing_of_itself_yet_is_looked_at_again(
             process.kill()
     assert looks[:6] == ["cmdline", "environ", "environ", "cmdline", "environ", "environ"]
     assert not folder.exists()
+
+
+def test_a_process_that_wrote_its_title_over_its_environment_is_known_by_its_open_files(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, read = place / "rtnn-12345678", reaper._read
+    folder.mkdir()
+    (folder / "log").touch()
+    script = "import sys, time; kept = open(sys.argv[1]); print(); sys.stdout.flush(); time.sleep(600)"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE)
+        for path in (folder / "log", Path("/dev/null"), folder / "log")
+    ]
+    titled = [str(process.pid) for process in processes[:2]]  # the third, such as `tail`, has its environment
+    monkeypatch.setattr(
+        reaper, "_read", lambda pid, name: b"\0\0" if pid in titled and name == "environ" else read(pid, name)
+    )
+    try:
+        for process in processes:
+            assert process.stdout is not None
+            process.stdout.readline()
+        threading.Thread(target=processes[0].wait).start()  # or its pid stays
+        reaper.reap(str(folder))
+        assert processes[0].wait(5) == -signal.SIGKILL
+        assert [process.poll() for process in processes[1:]] == [None, None]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
 
 
 def make(place: Path, holder: Holder | None, name: str = "rtnn-abcdef12") -> Path:
