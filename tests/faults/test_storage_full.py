@@ -45,15 +45,15 @@ def test_a_study_waits_for_a_full_disk_and_loses_nothing(studies: Studies) -> No
 @pytest.mark.slow
 def test_a_signal_ends_the_wait_and_the_same_command_goes_on_once_there_is_room(studies: Studies) -> None:
     typed = ("checkpoints.min_free=0", "failures.storage_timeout=3")
-    with studies.start("checkpoints.min_free=0") as command:
+    with studies.start("checkpoints.min_free=0", "cluster.grace_seconds=2") as command:
         command.until_ended(1)
         with filled(studies.storage):
-            command.until_said("waiting for the storage: ")
+            command.until_said("waiting for the storage: ")  # the driver or a trial
             began = time.monotonic()
             command.process.terminate()
             code, err = command.finish()
             assert (code, time.monotonic() - began < 20) == (75, True), err
-            assert "the study was interrupted while it waited for its storage" in err
+            assert "the study was interrupted" in err
             again, _, refused = studies.run(*typed)
             assert again == 4, refused
             assert "No space left on device" in refused
