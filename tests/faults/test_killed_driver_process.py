@@ -89,7 +89,7 @@ def _send(number: int, place: Place, word: str) -> None:
 def check_gone(place: Place) -> None:
     began = time.monotonic()
     while place.processes() or any(place.temporary.glob("rtnn-*")):
-        left = place.processes(), sorted(place.temporary.rglob("rtnn-*/**"))
+        left = place.processes(), sorted(place.temporary.glob("rtnn-*"))
         assert time.monotonic() - began < GONE_SECONDS, left
         time.sleep(0.02)
 
