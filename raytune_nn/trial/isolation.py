@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # comes with scikit-learn
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.kept_data import KeptData
