@@ -16,7 +16,11 @@ from processes import wait_until
 from raytune_nn.cluster.reaper import VARIABLE
 
 LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "00000000000000000000000001000000"}
-CLIENT = "import ray, sys; ray.init(address=sys.argv[1], log_to_driver=False); print(ray.cluster_resources()['CPU'])"
+CLIENT = """
+import sys
+from ray._raylet import GcsClient
+print(len(GcsClient(address=sys.argv[1]).get_all_node_info(timeout=5)), "node")
+"""
 
 
 def connect(address: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -24,7 +28,7 @@ def connect(address: str, **environment: str) -> subprocess.CompletedProcess[str
     clean = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return subprocess.run(
         [sys.executable, "-c", CLIENT, address],
-        env={**clean, "HOME": "/nonexistent", "RAY_gcs_rpc_server_connect_timeout_s": "1", **environment},
+        env={**clean, "HOME": "/nonexistent", **environment},
         capture_output=True,
         text=True,
         timeout=120,
@@ -39,7 +43,6 @@ def address(ray_cluster: str) -> str:
     return found
 
 
-@pytest.mark.slow  # a stranger tries for ten seconds
 def test_the_token_opens_and_nothing_else_does(address: str, tmp_path: Path) -> None:
     path = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -49,9 +52,9 @@ def test_the_token_opens_and_nothing_else_does(address: str, tmp_path: Path) -> 
     for tried in ({}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(wrong)}):
         stranger = connect(address, **tried)
         assert stranger.returncode != 0, stranger.stdout
-        assert "nauthenticated" in stranger.stderr.replace("UNAUTHENTICATED", "Unauthenticated"), stranger.stderr
+        assert "AuthenticationError" in stranger.stderr, stranger.stderr
     friend = connect(address, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN_PATH=str(path))
-    assert (friend.returncode, friend.stdout.strip()) == (0, "2.0"), friend.stderr
+    assert (friend.returncode, friend.stdout.strip()) == (0, "1 node"), friend.stderr
 
 
 def _listening(pid: str) -> Iterator[str]:
