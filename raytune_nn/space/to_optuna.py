@@ -7,6 +7,7 @@ so that no distribution needs log and step at once, which Optuna refuses.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -45,10 +46,18 @@ def distribution_of(domain: Domain) -> BaseDistribution:
     if isinstance(domain, QUniform):
         return IntDistribution(0, domain.size() - 1)
     if isinstance(domain, RandInt | LogRandInt):
-        return IntDistribution(domain.low, domain.high, log=isinstance(domain, LogRandInt))
+        return IntDistribution(*_outward(domain.low, domain.high), log=isinstance(domain, LogRandInt))
     if isinstance(domain, Uniform | LogUniform):
         return FloatDistribution(domain.low, domain.high, log=isinstance(domain, LogUniform))
     raise TypeError(f"no distribution of Optuna for {domain!r}")
+
+
+def _outward(low: int, high: int) -> tuple[int, int]:
+    """Optuna keeps integers as floats: bounds that no float has, beyond 2**53, would leave out values."""
+    below, above = float(low), float(high)
+    below = math.nextafter(below, -math.inf) if below > low else below
+    above = math.nextafter(above, math.inf) if above < high else above
+    return int(below), int(above)
 
 
 def suggest(trial: Trial, name: str, domain: Domain) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import optuna
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from space_strategies import choices, decimals, lograndints, moderately, quniforms, randints, rngs, scalars
@@ -40,6 +40,8 @@ def test_the_distribution_of_each_domain(domain: Domain, distribution: Any) -> N
 
 
 @given(some_domain, rngs)
+@example(RandInt(2**53 + 1, 2**53 + 1), random.Random(0))
+@example(RandInt(-(2**53) - 3, -(2**53) - 1), random.Random(0))
 @moderately
 def test_what_optuna_would_have_drawn_for_a_value_gives_the_value(domain: Domain, rng: random.Random) -> None:
     value = domain.sample(rng)
