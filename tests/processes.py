@@ -86,7 +86,12 @@ class Place:
 
     def leftovers(self) -> list[str]:
         """Files in the temporary folder, but for the cache folder that importing torch makes there."""
-        return [path.name for path in self.temporary.iterdir() if not path.name.startswith("torchinductor_")]
+        paths = [path for path in self.temporary.iterdir() if not path.name.startswith("torchinductor_")]
+        return [path.name for path in paths if not _is_trial_of_the_folder(path)]
+
+    def until_empty(self) -> None:
+        """Waits until nothing runs and nothing is left: where a command leaves at once, others end the rest."""
+        wait_until(lambda: not self.processes() and not self.leftovers(), 20)
 
     def study(self, name: str = "first") -> Path:
         return self.work / "studies" / name
@@ -96,6 +101,14 @@ class Place:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("RAY_", "TUNE_"))}
         mine = {"TMPDIR": str(self.temporary), "PYTHONPATH": self.python_path}
         return {**inherited, "HYDRA_FULL_ERROR": "", **mine, **self.environment}
+
+
+def _is_trial_of_the_folder(path: Path) -> bool:
+    """What Python's `tempfile` writes to see whether it can; an interpreter that is killed just then leaves it."""
+    try:
+        return len(path.name) == 8 and path.is_file() and path.read_bytes() in (b"", b"blat")
+    except FileNotFoundError:
+        return True
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,8 @@ def check_room(path: str, needed: int) -> None:
     Raises:
         ConfigError: There is less.
     """
-    there = _nearest(path)
-    free = shutil.disk_usage(there).free
-    if free < needed:
-        raise ConfigError(
-            "study.storage must have room for the checkpoints of a trial",
-            f"{needed / MB:.1f} MB are needed, and {free / MB:.1f} MB are free in {there}",
-            "free the disk, or study.storage=<a folder on a larger one>",
-        )
+    rule = "study.storage must have room for the checkpoints of a trial"
+    _check_free(path, needed, rule, f"{needed / MB:.1f} MB are needed")
 
 
 def check_min_free(path: str, megabytes: float) -> None:
@@ -37,14 +31,8 @@ def check_min_free(path: str, megabytes: float) -> None:
     """
     if not 0 <= megabytes < math.inf:
         raise ConfigError("checkpoints.min_free must be 0 or more MB", megabytes, "checkpoints.min_free=100")
-    there = _nearest(path)
-    free = shutil.disk_usage(there).free
-    if free < megabytes * MB:
-        raise ConfigError(
-            "study.storage must have checkpoints.min_free MB free, or no trial is started",
-            f"checkpoints.min_free={megabytes:g}, and {free / MB:.1f} MB are free in {there}",
-            "free the disk, or study.storage=<a folder on a larger one>, or checkpoints.min_free=0",
-        )
+    rule = "study.storage must have checkpoints.min_free MB free, or no trial is started"
+    _check_free(path, megabytes * MB, rule, f"checkpoints.min_free={megabytes:g}", ", or checkpoints.min_free=0")
 
 
 def refuse_below(path: str, megabytes: float) -> None:
@@ -57,6 +45,14 @@ def refuse_below(path: str, megabytes: float) -> None:
     if free < megabytes * MB:
         reason = f"{free / MB:.1f} MB are free, and no trial starts below checkpoints.min_free={megabytes:g}"
         raise OSError(errno.ENOSPC, reason, path)
+
+
+def _check_free(path: str, least: float, rule: str, wanted: str, instead: str = "") -> None:
+    there = _nearest(path)
+    free = shutil.disk_usage(there).free
+    if free < least:
+        found = f"{wanted}, and {free / MB:.1f} MB are free in {there}"
+        raise ConfigError(rule, found, f"free the disk, or study.storage=<a folder on a larger one>{instead}")
 
 
 def _nearest(path: str) -> Path:

@@ -17,7 +17,6 @@ from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
-from raytune_nn.store.causes import diagnose, shorten
 from raytune_nn.store.checkpoints import States
 from raytune_nn.store.journal import Event, Journal
 from raytune_nn.store.record import StudyRecord
@@ -26,6 +25,7 @@ from raytune_nn.study.budget import Budget
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import STOPPED, Failures
 from raytune_nn.study.room import Room
+from raytune_nn.study.trial_endings import TrialEndings
 from raytune_nn.study.unlogged import Unlogged
 from raytune_nn.trial.task import TrialTask
 
@@ -33,8 +33,6 @@ Listener = Callable[[Event, StudyRecord], None]
 
 INTERRUPTED = "interrupted"
 STATUS_OF = {ConfigError: "invalid", UnusableError: INTERRUPTED}  # of a study that ends with such a fault
-ALONE_NEXT = "out of memory on a shared GPU: again with one to itself"
-ALONE_AND_FAILED = "out of memory with a GPU to itself: a smaller data.batch_size or model would fit"
 
 
 class Conductor:
@@ -68,9 +66,9 @@ class Conductor:
     ) -> None:
         self.record, self._journal, self._states, self.room = record, journal, states, room
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
-        self._failures = failures
-        self._listener, self._fidelity, self._secrets = listener, fidelity, secrets
+        self._failures, self._listener, self._fidelity, self._secrets = failures, listener, fidelity, secrets
         self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
+        self._endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
@@ -122,7 +120,7 @@ class Conductor:
             return False
         if not finite(values):
             what = self.record.objective.not_finite(values)
-            self._end(state, "diverged", f"{what} at epoch {report['epoch']}")
+            self._endings.end(state, "diverged", f"{what} at epoch {report['epoch']}")
             return False
         return self._decide(state, reached, values[0])
 
@@ -136,21 +134,15 @@ class Conductor:
             lost: Whether its process was: ``error`` then ends with the reason in one line.
             counts: Whether that is one of ``failures.max_retries``; if not, it is tried again in any case.
         """
-        error = self._secrets.hide(error)
         state = self.record.trials[trial]
         if state.ended or state.state == "paused" or self.ending:
             return  # ``close`` says what becomes of trials that the study's end cut off
-        if out_of_memory and not state.alone:  # not its own fault, so it costs no retry
-            self._write("retried", trial=trial, error=shorten(error), reason=ALONE_NEXT, alone=True)
-            self._dispatcher.retry(trial)
-        elif out_of_memory:
-            self._end(state, "failed", ALONE_AND_FAILED, error=shorten(error))
-        elif error:
-            self._failed(state, error, lost, counts)
+        if error:
+            self.ending = self._endings.fail(state, error, out_of_memory, lost, counts)
         elif state.epochs == 0:
             self._end_unlogged(state, Unlogged.metric(self.record.objective, {}))
         else:
-            self._end(state, "complete")
+            self._endings.end(state, "complete")
 
     def left(self, trial: str) -> None:
         """The trial's training has left, as the study winds down; its last report says whether its state is saved."""
@@ -176,23 +168,22 @@ class Conductor:
         if pauses and not self._scheduler.pauses:
             raise TypeError(f"{type(self._scheduler).__name__} paused trial {trial.id}, but its `pauses` is false")
         if pauses and not trial.just_saved:
-            self._end(trial, "complete")
+            self._endings.end(trial, "complete")
             return
-        what = {"decision": str(verdict.decision), "reason": verdict.reason}
-        self._write("decided", trial=trial.id, epoch=trial.epochs, **what)
+        decided = {"decision": str(verdict.decision), "reason": verdict.reason}
+        self._write("decided", trial=trial.id, epoch=trial.epochs, **decided)
         self._dispatcher.end(trial.id)
         if pauses:
             self._searcher.on_pause(trial.id, trial.params)
         else:
-            self._end(trial, "stopped", verdict.reason)
+            self._endings.end(trial, "stopped", verdict.reason)
 
     def tick(self) -> None:
         """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
         self._journal.sync()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
-            fault = self.room.look(self.record, self._write)
-            if fault is not None:
+            if (fault := self.room.look(self.record, self._write)) is not None:
                 self.give_up(fault)
         if self.winds_down and (time.monotonic() >= self._until or not self._dispatcher.running):
             self.ending = self.ending or INTERRUPTED
@@ -223,27 +214,18 @@ class Conductor:
             status = "failed"
         else:
             self.ending = "" if self.ending == INTERRUPTED else self.ending  # it had come to its end by itself
-            self._end_all()
+            self._endings.end_all(self.ending)
             status = "complete" if self.record.best is not None else "failed"
-        damaged = self._states.damaged_model(self.record.best)
-        if damaged:
+        if damaged := self._states.damaged_model(self.record.best):
             self._write("damaged", **damaged)
         self._write("closed", status=status, reason=self.ending)
         self._journal.sync(force=True)
-
-    def _end_all(self) -> None:
-        for trial in self.record.trials.values():
-            if trial.state == "paused":
-                self._end(trial, "stopped", trial.reason)
-            elif not trial.ended:
-                cut_off = self.ending or trial.value is not None
-                self._end(trial, "stopped" if cut_off else "failed", self.ending or "never came to its end")
 
     def _decide(self, trial: TrialRecord, reached: int, value: float) -> bool:
         target = self._budget.reaches_target(value) if self.record.has_all_folds(trial) else ""
         if target:
             self.ending = target
-            self._end(trial, "stopped", target)
+            self._endings.end(trial, "stopped", target)
             return False
         score = self.record.objective.score(value)
         self._searcher.on_report(trial.id, reached, score)
@@ -254,26 +236,10 @@ class Conductor:
         self.carry_out(trial, verdict)
         return False
 
-    def _failed(self, trial: TrialRecord, error: str, lost: bool, counts: bool) -> None:
-        diagnosis = diagnose(error)
-        why = {"error": shorten(error), **diagnosis._asdict()}
-        if not counts or self._failures.try_again(trial, lost):
-            self._write("retried", trial=trial.id, **why, **({} if counts else {"counts": False}))
-            self._dispatcher.retry(trial.id)
-            return
-        self._end(trial, "failed", **why)
-        self.ending = self._failures.end_study(trial, diagnosis)
-
-    def _end(self, trial: TrialRecord, state: str, reason: str = "", **more: Any) -> None:
-        self._write("ended", trial=trial.id, state=state, reason=reason, **more)
-        self._dispatcher.end(trial.id)
-        self._scheduler.on_end(trial.id, state == "complete")
-        self._searcher.on_end(trial.id, trial.params, self.record.final_score(trial), state)
-
     def _end_unlogged(self, trial: TrialRecord, unlogged: Unlogged) -> None:
         """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""
         if any(other.value is not None for other in self.record.trials.values()):
-            self._end(trial, "failed", str(unlogged))
+            self._endings.end(trial, "failed", str(unlogged))
         else:
             self.fault, self.ending = unlogged.error, str(unlogged)
 

@@ -106,7 +106,7 @@ def test_without_its_head_the_study_ends_and_goes_on_with_another_cluster(tmp_pa
         assert time.monotonic() - lost < 45, "before Ray ends the process without a word"
         assert "the Ray cluster of a study must stay there; what the study had is kept" in err
         assert "Traceback" not in out + err
-        assert (place.leftovers(), place.processes()) == ([], [])
+        place.until_empty()
         private = [word for word in command(nodes, "first", trials, *more) if "cluster" not in word]
         ran = place.run(*private, "cluster.cpus=2")
         assert ran.code == 0, ran.err

@@ -11,7 +11,8 @@ from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.search.asha import ASHA
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
-from raytune_nn.study.conductor import ALONE_AND_FAILED, ALONE_NEXT, Conductor
+from raytune_nn.study.conductor import Conductor
+from raytune_nn.study.trial_endings import ALONE_AND_FAILED, ALONE_NEXT
 from raytune_nn.study.tuner import _placement
 from raytune_nn.trial.task import TrialTask
 

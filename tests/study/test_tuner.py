@@ -15,7 +15,7 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
-from raytune_nn.study.conductor import ALONE_AND_FAILED
+from raytune_nn.study.trial_endings import ALONE_AND_FAILED
 
 Run = Callable[..., "Ended"]
 
