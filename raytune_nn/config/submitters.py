@@ -33,7 +33,29 @@ class SlurmConfig(SubmitterConfig):
     memory_per_node: float | None = MISSING  # GiB; null: the partition's own default
 
 
-SUBMITTERS: Mapping[str, type[SubmitterConfig]] = {"slurm": SlurmConfig}
+@dataclass
+class KubeRayConfig(SubmitterConfig):
+    """A RayJob of KubeRay: a head Pod with the driver, and worker Pods with the trials."""
+
+    image: str = MISSING  # of all Pods, with a tag; holds this package, your modules and your data
+    namespace: str = MISSING
+    claim: str | None = MISSING  # PersistentVolumeClaim that becomes the study storage; null: study.storage is a URL
+    secret: str | None = MISSING  # Secret whose keys the Pods have as environment variables
+    min_workers: int = MISSING  # worker Pods that the job begins with
+    max_workers: int = MISSING  # worker Pods up to which Ray's autoscaler may go
+    worker_cpus: int = MISSING  # of a worker Pod
+    worker_gpus: int = MISSING  # NVIDIA's, of a worker Pod
+    worker_memory: float = MISSING  # GiB of a worker Pod, in which Ray itself takes about one
+    head_cpus: float = MISSING  # of the head Pod, which runs no trial
+    head_memory: float = MISSING  # GiB
+    retries: int = MISSING  # times that a job which failed gets a new cluster, and resumes
+    start_minutes: float = MISSING  # in which the Pods must be there, or the job fails
+    max_hours: float = MISSING  # after which Kubernetes ends the job, however far the study is
+    node_selector: dict[str, str] = MISSING  # labels of the nodes for worker Pods
+    tolerations: dict[str, dict[str, Any]] = MISSING  # any name -> a toleration of worker Pods
+
+
+SUBMITTERS: Mapping[str, type[SubmitterConfig]] = {"slurm": SlurmConfig, "kuberay": KubeRayConfig}
 
 
 def cluster_type(cluster: Any) -> type[ClusterConfig]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from raytune_nn.cluster.submit import slurm
+from raytune_nn.cluster.submit import kuberay, slurm
 from raytune_nn.cluster.submit.submission import Submitter
 from raytune_nn.config.schema import ClusterConfig
 from raytune_nn.config.submitters import SubmitterConfig
 
-_SUBMITTERS: Mapping[str, Submitter] = {"slurm": slurm}
+_SUBMITTERS: Mapping[str, Submitter] = {"slurm": slurm, "kuberay": kuberay}
 
 
 def submitter_of(cluster: ClusterConfig) -> Submitter | None:
