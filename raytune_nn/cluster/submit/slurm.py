@@ -53,6 +53,7 @@ def render(submission: Submission) -> str:
         "#!/bin/bash",
         *(f"#SBATCH {line}" for line in _directives(submission)),
         "# A study of raytune_nn, as mode=submit has written it; `sbatch` of this file again goes on with it.",
+        "# shellcheck disable=SC2016  # what stands in single quotes is not the shell's",
         "",
         *map(setup_command, submission.cluster.setup),  # before there is anything of ours that they could disturb
         "",
