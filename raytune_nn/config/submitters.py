@@ -28,9 +28,20 @@ class SlurmConfig(SubmitterConfig):
     """A batch job of SLURM, with one Ray node on each of its nodes."""
 
     nodes: int = MISSING
-    cpus_per_node: int = MISSING
+    cpus_per_node: int = MISSING  # cores, all of which Ray hands out
     gpus_per_node: int = MISSING
-    memory_per_node: float | None = MISSING  # GiB; null: the partition's own default
+    memory_per_node: float | None = MISSING  # GiB; null: the partition's default
+    hours: float = MISSING  # of wall time, for each attempt
+    partition: str | None = MISSING  # these three: null for the user's default
+    account: str | None = MISSING
+    qos: str | None = MISSING
+    sbatch: dict[str, Any] = MISSING  # further options of sbatch by their long names; null: one without a value
+    setup: list[str] = MISSING  # lines of bash, run on the first node before all else; what they export, all nodes get
+    python: str | None = MISSING  # the interpreter on the nodes; null: the one of this command
+    temporary: str = MISSING  # folder on each node's own disk, for Ray's files
+    start_seconds: int = MISSING  # in which Ray must have started on all nodes
+    signal_seconds: int = MISSING  # before the end of its time, when the job begins to save and to end
+    requeue: bool = MISSING  # whether a job that was cut off goes back to the queue
 
 
 @dataclass

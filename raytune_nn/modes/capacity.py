@@ -23,7 +23,7 @@ def find_capacity(settings: Config) -> tuple[str | None, Capacity]:
     submitter = submitter_of(cluster)
     if submitter is not None:
         _check_submitted(settings)
-        submitter.check(cluster)
+        submitter.check(cluster, resources)
         return None, plan_share(submitter.planned_nodes(cluster), cluster, resources)
     if cluster.address is None or settings.search is None:
         return None, plan_capacity(cluster, resources)

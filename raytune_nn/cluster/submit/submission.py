@@ -29,8 +29,8 @@ class Submitter(Protocol):
 
     SHARES_FILES: bool  # whether the job sees the storage, the data and the code at the paths that they have here
 
-    def check(self, cluster: Any) -> None:
-        """Checks the submitter's own keys; raises ConfigError."""
+    def check(self, cluster: Any, resources: ResourcesConfig) -> None:
+        """Checks the submitter's own keys, and what a worker of a trial wants of them; raises ConfigError."""
 
     def planned_nodes(self, cluster: Any) -> Sequence[Node]:
         """The Ray nodes that the job is to have, at its largest."""
