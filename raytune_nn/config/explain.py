@@ -203,8 +203,7 @@ def _wrong_type(key: str, message: str, arguments: Sequence[str]) -> ConfigError
     kind = "string" if "to string" in message else kind
     if not kind:
         return ConfigError(f"{key} must have its type", f"{typed} ({message})", f"{key}=…")
-    article = "an" if kind[0] in "aeiou" else "a"
-    return ConfigError(f"{key} must be {article} {kind}", typed, f"{key}=<{kind}>")
+    return ConfigError(f"{key} must be {'an' if kind[0] in 'aeiou' else 'a'} {kind}", typed, f"{key}=<{kind}>")
 
 
 def _unknown_key(error: OmegaConfBaseException, key: str, arguments: Sequence[str]) -> ConfigError:
@@ -214,6 +213,9 @@ def _unknown_key(error: OmegaConfBaseException, key: str, arguments: Sequence[st
     typed = _typed(key, arguments)
     if key in ADDED:
         return ConfigError(f"a file of {key}/ must begin with `# @package _global_`", typed, "add that line there")
+    for text in arguments:
+        if "={" in text and key.startswith(f"{text.partition('=')[0]}."):
+            return ConfigError("keys that a mapping lacks are added by a +", text, shlex.quote(f"+{text}"))
     if "/" in key:
         return ConfigError(f"{key} must be a config group", typed, f"one of those that {_HELP} lists")
     if key.startswith("search.") and not siblings:

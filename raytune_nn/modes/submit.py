@@ -32,7 +32,8 @@ def submit(composed: Composed) -> None:
         rule = "a job that runs again resumes its study"
         raise ConfigError(rule, "study.resume=never", "study.resume=auto, and a study.name that is free")
     checked = preflight(composed)
-    if checked.exists and (record := read_finished(checked.plan, checked.folder)) is not None:
+    exists = checked.exists and submitter.SHARES_FILES  # else the job's study is not this one
+    if exists and (record := read_finished(checked.plan, checked.folder)) is not None:
         show_ending(checked.plan, checked.folder, record)
         return
     _check_targets(checked, submitter)

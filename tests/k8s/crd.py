@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from cel_expr_python import cel
 from jsonschema import Draft202012Validator
@@ -40,7 +41,10 @@ def broken_rules(schema: Mapping[str, Any], value: Any, where: str) -> Iterator[
 
 @cache
 def _definition() -> tuple[dict[str, Any], Draft202012Validator]:
-    path = Path(os.environ["RAYTUNE_NN_SHARED"]) / "kuberay-crds/ray.io_rayjobs.yaml"
+    shared = Path(os.environ.get("RAYTUNE_NN_SHARED") or Path(__file__).parents[3] / "shared")
+    path = shared / "kuberay-crds/ray.io_rayjobs.yaml"
+    if not path.exists():
+        pytest.skip(f"KubeRay's definitions are absent: {path} (RAYTUNE_NN_SHARED names another folder)")
     versions = yaml.load(path.read_text(), yaml.CSafeLoader)["spec"]["versions"]
     schema = next(each["schema"]["openAPIV3Schema"] for each in versions if each["name"] == "v1")
     return schema, Draft202012Validator(strict(schema))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import subprocess
@@ -30,18 +31,17 @@ def build(folder: Path) -> list[Manifest]:
     ran = subprocess.run([kubectl(), "kustomize", str(folder)], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert not ran.stderr, ran.stderr  # it warns of what is deprecated
-    return [each for each in yaml.safe_load_all(ran.stdout) if each]
+    return [each for each in yaml.load_all(ran.stdout, yaml.CSafeLoader) if each]
 
 
 @cache
-def _overlay(name: str) -> str:
-    return yaml.safe_dump(build(K8S / "overlays" / name))
+def _overlay(name: str) -> list[Manifest]:
+    return build(K8S / "overlays" / name)
 
 
 def overlay(name: str) -> list[Manifest]:
     """The objects of one overlay, built once; each caller may change them."""
-    objects: list[Manifest] = yaml.safe_load(_overlay(name))
-    return objects
+    return copy.deepcopy(_overlay(name))
 
 
 def with_base(folder: Path, rendered: str) -> list[Manifest]:

@@ -51,7 +51,7 @@ def ray_can_talk(objects: list[Manifest]) -> Problems:
 
 
 def job_reaches_the_dashboard(objects: list[Manifest]) -> Problems:
-    """The submitter hands the job in there, and the operator, in another namespace, asks how it is; nobody else does."""
+    """The submitter hands the job in there, and the operator, in another namespace, asks how it is; nobody else."""
     heads = [labels for _, labels in _labels(objects) if labels.get(COMPONENT) == "head"]
     for head in heads:
         submitter = head | {COMPONENT: "submitter"}
@@ -128,8 +128,9 @@ def _allows(
         if not _selects(spec["podSelector"], labels):
             continue
         for rule in spec.get(way, ()):
-            open_ports = [(each["port"], each["protocol"]) for each in rule.get("ports", [{"port": port, "protocol": protocol}])]
-            if (port, protocol) in open_ports and any(_is_end(end, other, same) for end in rule[ends]):
+            listed = [(each["port"], each["protocol"]) for each in rule.get("ports", ())]
+            is_open = (port, protocol) in listed or "ports" not in rule
+            if is_open and any(_is_end(end, other, same) for end in rule[ends]):
                 return True
     return False
 

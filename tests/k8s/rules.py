@@ -1,6 +1,6 @@
 """Our own rules for manifests: what neither KubeRay's definition nor the schemas of Kubernetes can say.
 
-A rule is a function of all objects that yields what breaks it; its name is the rule's, its docstring says what it is for.
+A rule is a function of all objects that yields what breaks it; the docstring says what it is for.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Copies the TensorBoard files of all studies from a storage to a folder, again and again.
 
-    python mirror.py s3://bucket/studies /studies 60
+python mirror.py s3://bucket/studies /studies 60
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.config.submitters import KubeRayConfig
 from raytune_nn.errors import ConfigError
 
@@ -23,8 +24,8 @@ _TOLERATION: Mapping[str, tuple[str, ...] | None] = {  # and what it may be; Non
 }
 
 
-def check(cluster: KubeRayConfig) -> None:
-    """Checks the keys that only KubeRay has.
+def check(cluster: KubeRayConfig, resources: ResourcesConfig) -> None:
+    """Checks the keys that only KubeRay has; whether a trial fits is asked of all places that take jobs.
 
     Raises:
         ConfigError: The first rule that is broken.
@@ -72,7 +73,7 @@ def _check_placement(cluster: KubeRayConfig) -> None:
     for key, value in cluster.node_selector.items():
         if not (_KEY.fullmatch(key) and _VALUE.fullmatch(value)):
             rule = "cluster.node_selector must hold labels of nodes: [<domain>/]<name>: <value>"
-            raise ConfigError(rule, f"{key}: {value}", "'cluster.node_selector={cloud.google.com/gke-spot: \"true\"}'")
+            raise ConfigError(rule, f"{key}: {value}", "'+cluster.node_selector={cloud.google.com/gke-spot: \"true\"}'")
     for name, toleration in cluster.tolerations.items():
         for key, value in toleration.items():
             _check_toleration(name, key, value)

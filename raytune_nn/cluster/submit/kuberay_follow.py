@@ -16,7 +16,7 @@ from raytune_nn.errors import (
 )
 
 POLL_SECONDS = 3.0
-_ERRORS = {error.exit_code: error for error in (ConfigError, NoSuccessfulTrialError, UnusableError, InterruptedStudyError)}
+_KNOWN = (ConfigError, NoSuccessfulTrialError, UnusableError, InterruptedStudyError)
 
 
 def follow(kubectl: Kubectl, name: str) -> None:
@@ -54,6 +54,6 @@ def _watch(kubectl: Kubectl, name: str) -> Job | None:
 
 def _error(kubectl: Kubectl, name: str, job: Job) -> RaytuneError:
     code = re.search(r"exit code (\d+)", job.message)
-    kind = _ERRORS.get(int(code[1]) if code else 0, UnusableError)
+    kind = {error.exit_code: error for error in _KNOWN}.get(int(code[1]) if code else 0, UnusableError)
     rule = f"the job must succeed; it ended as {job.deployment}, the driver as {job.status or 'not begun'}"
     return kind(rule, job.message.strip() or "no reason given", kubectl.typed("describe", "rayjob", name))

@@ -33,10 +33,16 @@ _OBJECT_STORE = 10**8  # bytes of memory for Ray's objects, by default a third o
 
 
 class _Plain(yaml.SafeDumper):
-    """No anchors: what is written is read by people."""
+    """For people to read: no anchors, and several lines as they are."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+_Plain.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
 
 
 def render(submission: Submission) -> str:
@@ -91,8 +97,8 @@ def command_of(submission: Submission) -> str:
 def entrypoint(arguments: Sequence[str]) -> str:
     """The command line that reaches the driver argument by argument.
 
-    A shell of the submitter takes it apart; Ray quotes the parts again, for a shell on the head. Before that, Kubernetes
-    reads `$(NAME)` as a variable, and `$$` as `$`.
+    A shell of the submitter takes it apart, and Ray quotes the parts again for a shell on the head. Before that,
+    Kubernetes reads `$(NAME)` as a variable, and `$$` as `$`.
     """
     return shlex.join(["python", "-m", "raytune_nn", *arguments]).replace("$", "$$")
 

@@ -24,12 +24,16 @@ _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 _TMP = {"name": "tmp", "mountPath": "/tmp"}
 _ENVIRONMENT = {"RAYTUNE_NN_CACHE": "/tmp/raytune_nn", "RAY_USAGE_STATS_ENABLED": "0"}
 
-# The driver is a job of Ray, which a Pod's SIGTERM does not reach. Its trials save their states on workers that are still
-# there, it ends with exit code 75, and the job that failed is tried again.
-_END_DRIVER = (
-    "drivers=$(grep -lzxs '[r]aytune_nn' /proc/[0-9]*/cmdline | cut -d/ -f3); "
-    'if [ -n "$drivers" ]; then kill -TERM $drivers; while kill -0 $drivers 2>/dev/null; do sleep 0.5; done; fi; ray stop'
-)
+# The driver is a job of Ray, which a Pod's SIGTERM does not reach. Its trials save their states on workers that are
+# still there, it ends with exit code 75, and the job that failed is tried again.
+END_DRIVER = """\
+drivers=$(grep -lzxs '[r]aytune_nn' /proc/[0-9]*/cmdline | cut -d/ -f3)
+if [ -n "$drivers" ]; then
+    kill -TERM $drivers
+    while kill -0 $drivers 2>/dev/null; do sleep 0.5; done
+fi
+ray stop
+"""
 
 
 def container_security() -> Manifest:
@@ -49,7 +53,7 @@ def head_template(cluster: KubeRayConfig, labels: Manifest, config_map: Manifest
         config_map: Volume source of the config dir; None: the command has none.
         scales: Whether KubeRay puts the autoscaler beside the head; it alone gets a token for Kubernetes.
     """
-    container = _ray_container("ray-head", cluster, cluster.head_cpus, cluster.head_memory, 0, _END_DRIVER)
+    container = _ray_container("ray-head", cluster, cluster.head_cpus, cluster.head_memory, 0, END_DRIVER)
     container["env"].append({"name": "RAY_JOB_STOP_WAIT_TIME_S", "value": str(_seconds(cluster))})
     container["ports"] = [
         {"name": "gcs-server", "containerPort": 6379},
@@ -66,7 +70,7 @@ def head_template(cluster: KubeRayConfig, labels: Manifest, config_map: Manifest
 
 
 def worker_template(cluster: KubeRayConfig, labels: Manifest) -> Manifest:
-    """A Pod in which trials run; it stays while the driver, which is told to end at the same time, saves their states."""
+    """A Pod in which trials run; where the driver is told to end as well, it stays until their states are saved."""
     end = f"sleep {_seconds(cluster)}; ray stop"
     sizes = cluster.worker_cpus, cluster.worker_memory, cluster.worker_gpus
     template = _template("worker", labels, ACCOUNT, cluster, _ray_container("ray-worker", cluster, *sizes, end))
@@ -178,10 +182,6 @@ def _kubernetes_token() -> Manifest:
         "sources": [
             {"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}},
             {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-            {
-                "downwardAPI": {
-                    "items": [{"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}]
-                }
-            },
+            {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
         ]
     }
