@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_slurm import FakeSlurm, end_in_order, fake_slurm
@@ -218,7 +219,12 @@ def test_hostile_words_arrive_as_they_are(slurm: FakeSlurm) -> None:
 
 
 def test_shellcheck_finds_nothing(slurm: FakeSlurm) -> None:
-    keys = {"gpus_per_node": 4, "memory_per_node": 1.5, "setup": ["export A=1"], "sbatch": {"mail-type": "END"}}
+    keys: dict[str, Any] = {
+        "gpus_per_node": 4,
+        "memory_per_node": 1.5,
+        "setup": ["export A=1"],
+        "sbatch": {"mail-type": "END"},
+    }
     script = slurm.script(slurm.submission("+search=asha", f"study.name={HOSTILE}", **keys))
     program = Path(sys.executable).with_name("shellcheck")
     found = subprocess.run([program, "--enable=quote-safe-variables", script], capture_output=True, text=True)
