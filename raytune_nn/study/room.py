@@ -55,8 +55,11 @@ class Room:
         """A trial cannot write, and tries again."""
         self._slot_waits.append((trial, reason))
 
-    def look(self, record: StudyRecord, write: Callable[..., None]) -> UnusableError | None:
+    def look(self, at_work: int, write: Callable[..., None]) -> UnusableError | None:
         """Called often, also while nothing happens; writes what has changed.
+
+        Args:
+            at_work: Trials that are handed out: those that only wait for a slot do not count.
 
         Returns:
             Why the study must end: there was no room for too long, and no trial at work.
@@ -70,9 +73,7 @@ class Room:
         if now < self._next_look:
             return None
         free = self.retry.run(self._free, self._folder.path)
-        at_work = record.counts["running"] + record.counts["waiting"]
-        needed = self._needed(at_work)
-        self._judge(free, needed, write)
+        self._judge(free, self._needed(at_work), write)
         self._next_look = now + (1.0 if self.reason else LOOK_SECONDS)
         if not self.reason or at_work:
             self._idle_since = None

@@ -116,6 +116,16 @@ def test_without_room_and_without_a_trial_at_work_it_ends_after_a_while_and_can_
     assert conductor.record.status == "interrupted"
 
 
+def test_trials_that_wait_for_a_slot_are_not_at_work(disk: Disk) -> None:
+    """As those that lost theirs: none of them may begin, so nobody can be waited for."""
+    for trial in [start(disk.conductor), start(disk.conductor)]:
+        disk.conductor.ended(trial, "lost", lost=True, counts=False)
+    assert states(disk.conductor) == ["waiting", "waiting"]
+    disk.free = 1.0
+    disk.later()
+    assert disk.later(TIMEOUT).fault is not None
+
+
 def test_a_disk_that_has_become_read_only_is_noticed_while_nothing_is_written(disk: Disk) -> None:
     disk.flag = os.ST_RDONLY
     with pytest.raises(UnusableError, match="Read-only file system"):
