@@ -179,6 +179,9 @@ class _Verdicts(OfDriver, TrialScheduler):
                 return TrialScheduler.STOP
         if "waits" in result:
             self._conductor.room.slot_waits(id, result["waits"])
+        if "storage_lost" in result and self._conductor.room.others_at_work:
+            self._conductor.ended(id, result["error"], lost=True, counts=False)
+            return TrialScheduler.STOP
         if "storage_lost" in result:
             self._conductor.give_up(UnusableError(*result["storage_lost"]))
             return TrialScheduler.STOP
