@@ -6,10 +6,13 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from command_line import Ran, compose, run
+
+from raytune_nn.modes.preflight import preflight
 
 pytestmark = pytest.mark.usefixtures("checked_here")
 
@@ -148,6 +151,16 @@ def test_without_sbatch_nothing_stays(here: Path, monkeypatch: pytest.MonkeyPatc
     ran: Ran = run(*SUBMIT)
     assert (ran.code, ran.rule) == (4, "sbatch must be there, as on a login node of SLURM")
     assert list(here.iterdir()) == []
+
+
+def test_a_study_that_is_finished_is_shown(calls: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = list[object]()
+    monkeypatch.setattr("raytune_nn.modes.submit.preflight", lambda composed: replace(preflight(composed), exists=True))
+    monkeypatch.setattr("raytune_nn.modes.submit.read_finished", lambda plan, folder: "its record")
+    monkeypatch.setattr("raytune_nn.modes.submit.show_ending", lambda *what: shown.extend(what))
+    assert run(*SUBMIT, "study.name=first").code == 0
+    assert shown[-1] == "its record"
+    _nothing(calls, here)
 
 
 def test_the_plan_counts_the_nodes_of_the_job(here: Path) -> None:
