@@ -129,7 +129,8 @@ def _values(submission: Submission) -> Mapping[str, str]:
     python = cluster.python or sys.executable
     cpus, gpus, memory = cluster.cpus_per_node, cluster.gpus_per_node, cluster.memory_per_node
     step = ["srun", "--nodes=1", "--ntasks=1", f"--cpus-per-task={cpus}", "--export=ALL", "--input=none"]
-    ray = [python, "-m", "ray.scripts.scripts", "start", "--block", f"--num-cpus={cpus}", f"--num-gpus={gpus}"]
+    ports = ["--min-worker-port=0", "--max-worker-port=0"]  # any: by default those of two jobs on a node are the same
+    ray = [python, "-m", "ray.scripts.scripts", "start", "--block", f"--num-cpus={cpus}", f"--num-gpus={gpus}", *ports]
     return {
         "WORK": shlex.quote(str(submission.work)),
         "FOLDER": shlex.quote(str(_job_folder(submission))),

@@ -144,6 +144,7 @@ while alive "$joined"; do
     pause
 done
 wait "$joined" || fail "the head of the Ray cluster does not answer"
+joined=""
 
 setsid "${COMMAND[@]}" "cluster.address=$head:$port" &
 driver=$!

@@ -159,5 +159,5 @@ def fake_slurm(place: Place, fakes: Path, real_python: str, hosts: Sequence[str]
 def end_in_order(process: subprocess.Popen[str], by: signal.Signals) -> tuple[int, str]:
     """Signals the batch script alone, as SLURM does; its exit code and what it said."""
     process.send_signal(by)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     return process.returncode, err
