@@ -73,6 +73,4 @@ def epochs(place: Place, name: str, trial: str) -> list[int]:
 
 def of(place: Place, name: str, kind: str) -> list[dict[str, Any]]:
     """The study's events of a kind, or all of them, so far."""
-    folder = place.study(name)
-    found = events(folder) if (folder / "journal").is_dir() else []
-    return [event for event in found if kind in ("", event["type"])]
+    return events(place.study(name), kind)

@@ -20,7 +20,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON = (sys.executable, "-m", "raytune_nn")
-TIMEOUT = 300.0  # seconds; a command takes 5 to 20
+TIMEOUT = 600.0  # seconds; a command takes 5 to 20, and many times that on a busy machine
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Place:
 
     def until_empty(self) -> None:
         """Waits until nothing runs and nothing is left: where a command leaves at once, others end the rest."""
-        wait_until(lambda: not self.processes() and not self.leftovers(), 20)
+        wait_until(lambda: not self.processes() and not self.leftovers(), 30)
 
     def study(self, name: str = "first") -> Path:
         return self.work / "studies" / name
@@ -144,6 +144,15 @@ def new_place(work: Path, **fields: Any) -> Iterator[Place]:
         yield Place(work, Path(temporary), **fields)
 
 
+UNTIL_HURRIED = """
+
+class Slow(Scripted):
+    def training_step(self, batch, batch_idx):
+        time.sleep(0 if os.path.exists("hurry") else 1)  # an epoch: as slow as a test needs it
+        return super().training_step(batch, batch_idx)
+"""
+
+
 def write_scripted(place: Place, module: str = "") -> tuple[str, ...]:
     """Puts the scripted module of ``tests/study`` there, with its options of `model` and `data`; the overrides for it.
 
@@ -171,16 +180,25 @@ def summary(study: Path) -> dict[str, Any]:
     return read
 
 
-def events(study: Path) -> list[dict[str, Any]]:
-    """All whole lines of a study's journal."""
+def events(study: Path, kind: str = "") -> list[dict[str, Any]]:
+    """All whole lines of a study's journal so far, or those of a kind; none where there is no journal yet."""
     lines = [line for path in sorted((study / "journal").glob("*.jsonl")) for line in path.read_text().split("\n")[:-1]]
-    return [json.loads(line.partition(" ")[2]) for line in lines]
+    found = [json.loads(line.partition(" ")[2]) for line in lines]
+    return [event for event in found if kind in ("", event["type"])]
 
 
 def rows(study: Path) -> list[dict[str, str]]:
     """The table of trials, a mapping a row."""
     head, *lines = (study / "trials.csv").read_text().splitlines()
     return [dict(zip(head.split(","), line.split(","), strict=True)) for line in lines]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, also where its parent does not know yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

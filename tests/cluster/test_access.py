@@ -106,7 +106,7 @@ def test_nothing_there_is_told_at_once(home: Path) -> None:
         address = f"127.0.0.1:{server.getsockname()[1]}"
     began = time.monotonic()
     ran = study(address)
-    assert time.monotonic() - began < 5, "Ray itself tries for minutes"
+    assert time.monotonic() - began < 30, "Ray itself tries for minutes"
     assert (ran.code, ran.rule) == (4, "a Ray cluster must answer at cluster.address")
     assert ran.found == f"{address}: Connection refused"
     assert list(home.iterdir()) == []

@@ -55,13 +55,6 @@ def write_options(here: Path) -> None:
     (here / "notes").mkdir(exist_ok=True)
 
 
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
 def causes(entries: list[dict[str, Any]]) -> dict[str, int]:
     """Of ``summary.json``: how often, by the text without its place."""
     return {entry["cause"].partition(" (failing_module")[0]: entry["count"] for entry in entries}

@@ -58,7 +58,7 @@ def test_first_trials_that_all_fail_alike_end_the_study(here: Path, ray_cluster:
     assert study.record.reason == "failures.stop_after=3: the first 3 all failed alike"
     began = [event["trial"] for event in study.of("started")]
     assert {study.record.trials[id].state for id in began[:3]} == {"failed"}
-    assert len(began) < 100, "where a slot is late, others go on meanwhile"
+    assert len(began) < len(does), "where a slot is late, others go on meanwhile"
     assert "mat1 and mat2 shapes cannot be multiplied" in failures(study.record).splitlines()[2]
 
 
@@ -78,6 +78,7 @@ def test_a_study_that_ended_early_goes_on_with_the_mended_module(tmp_path: Path)
             "study.name=first",
         )
         command += ("trainer=cpu", "budget.num_trials=7", "budget.max_epochs=1", "failures.stop_after=2")
+        command += ("cluster.cpus=1",)  # of two slots one may be late, and the other fails meanwhile
         ran = place.run(*command)
         assert ran.code == 3, ran.err
         assert "failures.stop_after=2: the first 2 all failed alike" in ran.err
@@ -89,7 +90,7 @@ def test_a_study_that_ended_early_goes_on_with_the_mended_module(tmp_path: Path)
         )
         assert "    torch.nn.Linear(3, 1)(torch.zeros(1, 4))" in ran.out, "the line that went wrong"
         failed = summary(place.study())["counts"]["failed"]
-        assert failed < 5
+        assert failed == 2
 
         module.write_text(source.replace("torch.zeros(1, 4)", "torch.zeros(1, 3)"))
         ran = place.run(*command)

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from failing_studies import COMMAND, Ended, causes, is_gone, run, write_options
-from processes import new_place, summary, wait_until
+from failing_studies import COMMAND, Ended, causes, run, write_options
+from processes import is_gone, new_place, summary, wait_until
 
 from raytune_nn.report.failures import failures
 
@@ -41,9 +41,9 @@ def test_lost_and_hung_trials_are_tried_again_and_others_train_on(here: Path, ra
         assert [event["epoch"] for event in study.of("reported", trial)] == [1, 2], "no epoch twice"
         first, second = study.pids(value)
         assert first != second
-        wait_until(partial(is_gone, first), seconds=10)
+        wait_until(partial(is_gone, first))
         if reason == SILENT:
-            assert TIMEOUT <= silence(study, trial) < TIMEOUT + 4
+            assert TIMEOUT <= silence(study, trial) < TIMEOUT + 20, "a busy machine hears of it later"
     once = [len(study.pids(value)) for value, way in does.items() if not way.endswith("_once") or way == "divide_once"]
     assert once == [1, 1, 1], "an epoch longer than the limit is no silence; an exception comes again"
     told = summary(study.folder.path)
@@ -63,5 +63,4 @@ def test_a_study_that_ends_while_trials_hang_leaves_no_process(tmp_path: Path) -
         assert ran.code == 0, ran.err
         assert ran.seconds < 90
         assert summary(place.study())["counts"]["stopped"] == 2
-        wait_until(lambda: place.processes() == [], seconds=10)
-        assert place.leftovers() == []
+        place.until_empty()

@@ -54,10 +54,3 @@ def pids(here: Path, value: float) -> dict[str, list[int]]:
         rank, pid = line.split()
         found[rank].append(int(pid))
     return found
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
