@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -163,15 +163,26 @@ def write_scripted(place: Place, module: str = "") -> tuple[str, ...]:
     (place.work / "scripted_module.py").write_text(source.read_text() + module)
     name = "Slow" if module else "Scripted"
     options = {
-        "model": f"{{_target_: scripted_module.{name}, value: 0.5, does: train, notes: notes}}",
-        "data": "{_target_: scripted_module.OneBatch}",
-        "search_space": "{model: {value: 'uniform(0, 1)'}}",
+        "model/scripted.yaml": f"{{_target_: scripted_module.{name}, value: 0.5, does: train, notes: notes}}",
+        "data/scripted.yaml": "{_target_: scripted_module.OneBatch}",
+        "search_space/scripted.yaml": "{model: {value: 'uniform(0, 1)'}}",
     }
-    for group, text in options.items():
-        (place.work / "conf" / group).mkdir(parents=True)
-        (place.work / "conf" / group / "scripted.yaml").write_text(text)
-    (place.work / "notes").mkdir()
+    write_options(place.work, options)
     return ("study.name=first", "--config-dir", "conf", "model=scripted", "data=scripted", "optimizer=from_model")
+
+
+def write_options(work: Path, options: Mapping[str, str]) -> None:
+    """Options of groups, by their paths in ``conf``, and a folder ``notes`` for the notes of their modules."""
+    for path, text in options.items():
+        (work / "conf" / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / "conf" / path).write_text(text)
+    (work / "notes").mkdir(exist_ok=True)
+
+
+def noted_pids(notes: Path, value: float) -> list[int]:
+    """The processes that trained the trial of this value, an entry an attempt; none where it has not begun."""
+    path = notes / str(value)
+    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def summary(study: Path) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from failing_studies import COMMAND, causes, run, write_options
-from processes import new_place, summary
+from failing_studies import COMMAND, FILES, causes, run
+from processes import new_place, noted_pids, summary, write_options
 
 from raytune_nn.report.failures import failures
 
@@ -36,8 +36,9 @@ def test_every_way_to_fail_is_told_and_harms_no_other_trial(here: Path, ray_clus
     reasons = [study.record.trials[str(number)].reason for number in range(len(ways))]
     assert reasons == [*EXCEPTIONS.values(), EXCEPTIONS["divide"], *DEATHS.values(), ""]
     assert [trial.state for trial in study.record.trials.values()] == ["failed"] * (len(ways) - 1) + ["complete"]
-    assert all(len(study.pids(value)) == 1 for value in does), "one attempt each"
-    slots = {study.pids(value)[0] for value, way in does.items() if way in EXCEPTIONS}
+    pids = {value: noted_pids(here / "notes", value) for value in does}
+    assert all(len(attempts) == 1 for attempts in pids.values()), "one attempt each"
+    slots = {pids[value][0] for value, way in does.items() if way in EXCEPTIONS}
     assert len(slots) <= 2, "an exception costs no process"
 
     whole = summary(study.folder.path)
@@ -68,7 +69,7 @@ def test_a_study_that_ended_early_goes_on_with_the_mended_module(tmp_path: Path)
         module = place.work / "failing_module.py"
         source = (Path(__file__).parent / "failing_module.py").read_text()
         module.write_text(source)
-        write_options(place.work)
+        write_options(place.work, FILES)
         command: tuple[str, ...] = (
             *COMMAND,
             "--config-dir",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from gang_studies import Ended, pids, run
+from gang_studies import pids, run
+from listed_studies import Ended
 from processes import is_gone, wait_until
 
 from raytune_nn.store.checkpoints import States, state_path
