@@ -99,7 +99,7 @@ def test_a_signal_before_the_first_report(place: Place, seconds: float) -> None:
         assert list(place.work.iterdir()) == []
     else:
         assert summary(place.study())["status"] == "interrupted"
-    assert (place.leftovers(), place.processes()) == ([], [])
+    place.until_empty()
 
 
 @pytest.mark.slow
