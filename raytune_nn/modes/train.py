@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from raytune_nn.config.compose import Composed
-from raytune_nn.errors import UnusableError
+from raytune_nn.errors import InterruptedStudyError, UnusableError
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
@@ -74,6 +74,8 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
                 Outbox(retry=conductor.room.retry),
                 wind_down=wind_down,
             )
+        except InterruptedStudyError:  # it waited for its storage: no fault of the trial
+            raise
         except UnusableError as unusable:
             conductor.give_up(unusable)
         except UnusableState as unusable:

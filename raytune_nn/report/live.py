@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -65,7 +67,8 @@ class LiveView:
     def __enter__(self) -> LiveView:
         if self._settings.verbose == 1 and self._console.is_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
+            with _terminal_may_go():
+                self._live.start()
             self._draw()
         elif self._settings.verbose:
             self._print("starting")
@@ -75,7 +78,8 @@ class LiveView:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._live is not None:
-            self._live.stop()
+            with _terminal_may_go():
+                self._live.stop()
 
     def heard(self, event: Event, record: StudyRecord) -> None:
         """Takes an event in; draws now and then."""
@@ -137,7 +141,8 @@ class LiveView:
             self._print(f"trial {event['trial']} {what}: {diagnosis}")
 
     def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        with _terminal_may_go():
+            self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _note(self, kind: str, trial: TrialRecord, record: StudyRecord) -> None:
         """Keeps the running and the best few by hand: no look at all trials per event."""
@@ -180,7 +185,8 @@ class LiveView:
         if self._live is None:
             return
         self._shown = time.monotonic()
-        self._live.update(Group(self._table(), self._bar) if self._record else self._bar, refresh=True)
+        with _terminal_may_go():
+            self._live.update(Group(self._table(), self._bar) if self._record else self._bar, refresh=True)
 
     def _table(self) -> Table:
         record = self._record
@@ -220,3 +226,13 @@ class LiveView:
         named = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in params.items())
         shown = Text(named)  # no markup: [/relu] is a value
         return trial.id, *values, f"{trial.epochs}/{self._epochs(record)}", shown
+
+
+@contextmanager
+def _terminal_may_go() -> Iterator[None]:
+    """What is written at the moment when a terminal is closed fails before the signal that tells of it is heard."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise

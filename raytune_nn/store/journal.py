@@ -15,7 +15,7 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,14 @@ class Journal:
     """Appends events to a new segment of the journal in ``folder``.
 
     Args:
-        guard: Called before anything is written; raises where this driver may not write any more.
-        retry: Waits for the storage once the segment is there; None: nobody waits.
+        retry: Waits for the storage once the segment is there, and says whether this driver may still write; None:
+            nobody waits.
 
     Raises:
         UnusableError: The segment cannot be created.
     """
 
-    def __init__(self, folder: Path, guard: Callable[[], None] = lambda: None, retry: Retry | None = None) -> None:
-        self._guard = guard
+    def __init__(self, folder: Path, retry: Retry | None = None) -> None:
         segments = _segments(folder)
         self.path = folder / f"{len(segments):05d}.jsonl"
         with usable(self.path):
@@ -58,7 +57,6 @@ class Journal:
         Raises:
             UnusableError: The line could not be written (disk full, gone, read-only).
         """
-        self._guard()
         event = {"type": type, "time": time.time(), **fields}
         with usable(self.path):
             self._file.append(_encode(event))
@@ -67,7 +65,6 @@ class Journal:
 
     def sync(self, force: bool = False) -> None:
         """Puts what was appended on the disk itself, at most every ``SYNC_SECONDS`` unless forced."""
-        self._guard()
         if self._dirty and (force or time.monotonic() - self._synced > SYNC_SECONDS):
             with usable(self.path):
                 self._file.sync()

@@ -29,7 +29,7 @@ class SteadyFile:
         self._path, self._retry = path, retry
         self._safe = size or 0  # bytes from the beginning that are on the disk itself
         self._rest = b""  # all pieces after them
-        self._doubtful = False  # whether the file may hold less than these, or more
+        self._doubtful = False  # whether the file may hold less than these, or more; a signal can leave it so anywhere
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL if size is None else os.O_RDWR
         self._file = os.open(path, flags | os.O_CLOEXEC, 0o644)
 
@@ -41,6 +41,7 @@ class SteadyFile:
         """
         self._retry.run(partial(self._put, piece), self._path)
         self._rest += piece
+        self._doubtful = False
 
     def sync(self) -> None:
         """Puts all pieces on the disk itself.
@@ -65,7 +66,6 @@ class SteadyFile:
             return
         self._doubtful = True
         self._write(piece, self._safe + len(self._rest))
-        self._doubtful = False
 
     def _sync(self) -> None:
         if self._doubtful:
@@ -76,19 +76,17 @@ class SteadyFile:
 
     def _mend(self, piece: bytes) -> None:
         """Writes what is not safe over what may be there of it: a kill on the way takes nothing back."""
-        file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        os.close(self._file)
-        self._file = file
-        size = os.fstat(file).st_size
+        before, self._file = self._file, os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+        os.close(before)  # a share may refuse here what it took before, and it is closed all the same
+        size = os.fstat(self._file).st_size
         if size < self._safe:
             raise UnusableError(
                 "the storage must keep what it said was on the disk",
                 f"{self._path} has {size} of {self._safe} bytes",
                 "restore the file from a backup, or start under another study.name",
             )
-        os.ftruncate(file, min(size, self._safe + len(self._rest)))  # what was taken of a piece that was refused
+        os.ftruncate(self._file, min(size, self._safe + len(self._rest)))  # what was taken of a piece that was refused
         self._write(self._rest + piece, self._safe)
-        self._doubtful = False
 
     def _write(self, content: bytes, position: int) -> None:
         """A full disk takes a part before it refuses the rest."""

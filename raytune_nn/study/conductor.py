@@ -183,7 +183,7 @@ class Conductor:
         self._journal.sync()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
-            if (fault := self.room.look(self.record, self._write)) is not None:
+            if (fault := self.room.look(self._dispatcher.at_work, self._write)) is not None:
                 self.give_up(fault)
         if self.winds_down and (time.monotonic() >= self._until or not self._dispatcher.running):
             self.ending = self.ending or INTERRUPTED

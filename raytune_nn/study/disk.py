@@ -53,7 +53,8 @@ def peak(plan: StudyPlan, slots: int, size: Size) -> Disk:
 def _states(plan: StudyPlan, slots: int, epochs: int) -> int:
     """Those from which trials can go on: the last and the one before; those that stay, and those being written."""
     trials, checkpoints, pauses = plan.num_trials, plan.settings.checkpoints, plan.scheduler.pauses
-    copies = checkpoints.every_minutes is not None and plan.objective.folds is None and not plan.scheduler.copies
+    for_safety = checkpoints.every_minutes is not None or plan.settings.cluster.grace_seconds > 0
+    copies = for_safety and plan.objective.folds is None and not plan.scheduler.copies
     if not (pauses or copies):
         return 0
     steps = plan.scheduler.decision_steps

@@ -71,6 +71,11 @@ class Dispatcher:
         return current is not None and current.piece == task.piece
 
     @property
+    def at_work(self) -> int:
+        """Pieces of work that are handed out and not over."""
+        return len(self._tasks)
+
+    @property
     def running(self) -> int:
         """Pieces of work that began and are not over."""
         return sum(self._record.trials[trial].state == "running" for trial in self._tasks)

@@ -37,11 +37,17 @@ class Room:
     def __init__(self, folder: StudyFolder, min_free: float, seconds: float, retry: Retry) -> None:
         self._folder, self._min_free, self._seconds, self.retry = folder, min_free, seconds, retry
         self._next_look = 0.0
+        self._at_work = 0  # at the last look
         self._idle_since: float | None = None  # no room, and no trial at work
         self._slot_waits: list[tuple[str, str]] = []  # not written yet
         self._newest: dict[str, Path] = {}  # a model and a state that were written last
         self._largest = {"model": 0, "state": 0}  # bytes, of those looked at
         self.reason = ""  # why no trial may begin now
+
+    @property
+    def others_at_work(self) -> bool:
+        """Whether a trial that waited for room in vain can be tried again later, since others still train."""
+        return bool(self.reason) and self._at_work > 1
 
     def heard(self, event: Event, record: StudyRecord) -> None:
         """Notes where a checkpoint was written."""
@@ -55,8 +61,11 @@ class Room:
         """A trial cannot write, and tries again."""
         self._slot_waits.append((trial, reason))
 
-    def look(self, record: StudyRecord, write: Callable[..., None]) -> UnusableError | None:
+    def look(self, at_work: int, write: Callable[..., None]) -> UnusableError | None:
         """Called often, also while nothing happens; writes what has changed.
+
+        Args:
+            at_work: Trials that are handed out: those that only wait for a slot do not count.
 
         Returns:
             Why the study must end: there was no room for too long, and no trial at work.
@@ -70,9 +79,8 @@ class Room:
         if now < self._next_look:
             return None
         free = self.retry.run(self._free, self._folder.path)
-        at_work = record.counts["running"] + record.counts["waiting"]
-        needed = self._needed(at_work)
-        self._judge(free, needed, write)
+        self._at_work = at_work
+        self._judge(free, self._needed(at_work), write)
         self._next_look = now + (1.0 if self.reason else LOOK_SECONDS)
         if not self.reason or at_work:
             self._idle_since = None

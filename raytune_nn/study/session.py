@@ -111,7 +111,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
                 listener({"type": "waits", "time": time.time(), "reason": reason}, record)
 
         retry = Retry(folder.path, plan.settings.failures.storage_timeout, tell, lease.check)
-        journal = Journal(folder.journal, lease.check, retry)
+        journal = Journal(folder.journal, retry)
         try:
             listener(_write_opened(plan, folder, record, journal, len(events)), record)
             keep_states = plan.settings.checkpoints.keep_states

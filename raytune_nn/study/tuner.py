@@ -15,13 +15,14 @@ from unittest import mock
 
 from ray import tune
 from ray.tune import CheckpointConfig, PlacementGroupFactory, RunConfig, TuneConfig, Tuner
+from ray.tune.error import TuneError
 from ray.tune.experiment import Trial
 from ray.tune.registry import get_trainable_cls, validate_trainable
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raytune_nn.config.schema import ResourcesConfig
-from raytune_nn.errors import ConfigError, UnusableError
+from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
 from raytune_nn.study.preemption import Preemption
@@ -56,6 +57,7 @@ def run_study(
 
     Raises:
         ConfigError: The check failed; no trial was trained.
+        RaytuneError: What the conductor raises: the storage did not come back, or another driver has the study.
     """
     notice = Notice(uuid.uuid4().hex)
     trainable = tune.with_parameters(TrialActor, study=context, check=check, notice=notice)
@@ -81,7 +83,7 @@ def run_study(
             checkpoint_config=CheckpointConfig(checkpoint_at_end=False),  # a trial writes its own, where worth it
         ),
     )
-    with _trainable_at_hand(), any_loss_is_an_actors(), contextlib.closing(notice):
+    with _trainable_at_hand(), any_loss_is_an_actors(), contextlib.closing(notice), _own_errors():
         tuner.fit()
     if verdicts.refusal is not None:
         raise verdicts.refusal
@@ -98,6 +100,17 @@ def _trainable_at_hand() -> Iterator[None]:
         mock.patch("ray.tune.experiment.trial.get_trainable_cls", functools.cache(get_trainable_cls)),
     ):
         yield
+
+
+@contextlib.contextmanager
+def _own_errors() -> Iterator[None]:
+    """Tune hides what is raised while it hands over a result, as that the storage is gone, in an error of its own."""
+    try:
+        yield
+    except TuneError as error:
+        if isinstance(error.__context__, RaytuneError):
+            raise error.__context__ from None
+        raise
 
 
 def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFactory:
@@ -166,6 +179,9 @@ class _Verdicts(OfDriver, TrialScheduler):
                 return TrialScheduler.STOP
         if "waits" in result:
             self._conductor.room.slot_waits(id, result["waits"])
+        if "storage_lost" in result and self._conductor.room.others_at_work:
+            self._conductor.ended(id, result["error"], lost=True, counts=False)
+            return TrialScheduler.STOP
         if "storage_lost" in result:
             self._conductor.give_up(UnusableError(*result["storage_lost"]))
             return TrialScheduler.STOP

@@ -1,6 +1,6 @@
 """Gives up trials of which nothing is heard any more, so that their slots are free again.
 
-A slot answers while its training finishes batches (``trial/trainable.py``), however long an epoch is. What hangs does
+A slot answers while its training finishes batches (``trial/training.py``), however long an epoch is. What hangs does
 not answer: a process that was stopped, a deadlock, workers that wait for each other.
 """
 

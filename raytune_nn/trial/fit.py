@@ -60,13 +60,12 @@ def run_trial(
     """
     lighten()
     keep_signals()
-    folder = Path(study.folder)
-    check_state(folder, task, ranks)
     outbox, wind_down = outbox or Outbox(), wind_down or WindDown()
+    run, checkpoints = Path(study.folder) / "tb" / task.id, Path(study.folder) / "checkpoints"
+    check_state(checkpoints, task, ranks, outbox.retry)
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
-    run, checkpoints = folder / "tb" / task.id, folder / "checkpoints"
     metrics = [goal.metric for goal in study.objective.goals]
     if ranks.rank:
         logger: TrialLogger = SilentLogger(run, task.id)

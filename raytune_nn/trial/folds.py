@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from raytune_nn.config.objective import Objective, Values, finite
+from raytune_nn.errors import RaytuneError
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.retry import Retry
 from raytune_nn.trial.outbox import Outbox
@@ -133,13 +134,14 @@ class FoldStates:
 
         Raises:
             UnusableState: It cannot be loaded.
+            OSError, RaytuneError: As `Retry.run` does.
         """
         if not self._task.epoch:
             return Done([], 0, 0, front)
         path = state_path(self._checkpoints, self._task.id, self._number)
         try:
-            return Done(**torch.load(path, weights_only=True))
-        except OSError:  # of the storage
+            return self.retry.run(lambda: Done(**torch.load(path, weights_only=True)), path)
+        except (OSError, RaytuneError):  # of the storage
             raise
         except Exception as error:  # pickle lets through whatever an object raises
             raise as_unusable(error) from error

@@ -47,13 +47,14 @@ def prepare(study: StudyContext, check: TargetCheck) -> Isolation:
         The state that each trial begins with; the rehearsal has left nothing in it.
 
     Raises:
-        ConfigError: The first rule that is broken; or a trial's checkpoints have no room.
+        ConfigError: The first rule that is broken; or a trial's checkpoints have no room, where the study has none yet.
     """
     check.check_names()
     locate_all(study.config, study.branches)
     isolation = Isolation(trial_threads(study.config))
     size = rehearse(check.trials)
-    if size is not None:
+    begun = (Path(study.folder) / "checkpoints").is_dir()  # a slot that comes late is no reason to end it: it waits
+    if size is not None and not begun:
         check_room(study.folder, size.model + study.states * size.state)
     return isolation
 

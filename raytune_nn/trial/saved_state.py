@@ -15,6 +15,7 @@ import torch
 from pytorch_lightning.trainer.connectors import checkpoint_connector
 
 from raytune_nn.store.checkpoints import state_path
+from raytune_nn.store.retry import Retry
 from raytune_nn.store.seal import damage, write_sealed
 from raytune_nn.trial.gpu import is_out_of_memory
 from raytune_nn.trial.ranks import Ranks
@@ -45,23 +46,24 @@ def write_state(state: dict[str, Any], file: IO[bytes]) -> None:
         ) from error
 
 
-def check_state(study: Path, task: TrialTask, ranks: Ranks) -> None:
+def check_state(checkpoints: Path, task: TrialTask, ranks: Ranks, retry: Retry) -> None:
     """Checks the file that a trial goes on from, if it does.
 
     Args:
-        study: The study's folder.
+        checkpoints: The study's folder of them.
         ranks: The first worker looks, for all of them.
+        retry: Waits for the storage: without it, nothing is known of its files.
 
     Raises:
         UnusableState: By all workers: it is damaged.
-        OSError: The storage is not there at present.
+        OSError, RaytuneError: As `Retry.run` does.
     """
     if not task.epoch:
         return
     why = ""
     if ranks.rank == 0:
-        study.stat()  # without it, nothing is known of its files
-        why = damage(state_path(study / "checkpoints", task.id, task.saves))
+        path = state_path(checkpoints, task.id, task.saves)
+        why = retry.run(partial(damage, path), path)
     why = ranks.agree(why)
     if why:
         raise UnusableState(why)

@@ -6,7 +6,7 @@ Tune asks by ``step`` and gets all reports since it last asked; the training goe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ray import tune
 
@@ -16,9 +16,6 @@ from raytune_nn.trial.targets import TargetCheck, as_plain
 from raytune_nn.trial.task import StudyContext, TrialTask
 from raytune_nn.trial.training import Training
 from raytune_nn.trial.wind_down import Notice
-
-if TYPE_CHECKING:
-    pass
 
 STOP_SECONDS = 60.0  # how long a stopped training may take to reach its next epoch's end before its process is given up
 

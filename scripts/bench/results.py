@@ -1,6 +1,6 @@
 """Runs the benches of the engine one after another, and writes the section of each into results.md as soon as it ended.
 
-    [QUICK=1] .venv/bin/python scripts/bench/results.py [overhead startup scale epoch memory decisions]
+    [QUICK=1] .venv/bin/python scripts/bench/results.py [overhead startup scale rate slots epoch memory decisions]
 
 Sections of other benches stay as they are; so does that of a bench that fails, which the exit code tells at the end.
 With QUICK=1 there are fewer trials and repeats: each section shows the commands that it comes from. Not among them:
@@ -42,9 +42,9 @@ def benches(quick: bool) -> dict[str, list[Command]]:
     return {
         "overhead": [Command(f"overhead.py --repeats {repeats}", 6 * repeats)],
         "startup": [Command(f"startup.py --repeats {starts}", starts / 2)],
-        "scale": [
-            Command(f"scale.py --trials {trials}", 0.0034 * trials),  # ours takes a third of it, Ray Tune the rest
-            Command(f"scale.py --trials 480 --repeats {short}", 2.5 * short),  # Ray Tune's runs differ much
+        "scale": [Command(f"scale.py --trials {trials}", 0.0034 * trials)],  # ours is a third of it, Ray Tune the rest
+        "rate": [Command(f"scale.py --trials 480 --repeats {short}", 2.5 * short)],  # Ray Tune's runs differ much
+        "slots": [
             Command("scale.py --trials 240 --seconds 0.5 --slots 2 --reports 21", 6),
             Command("scale.py --trials 16 --seconds 10 --slots 2", 4),
         ],

@@ -14,7 +14,8 @@ from signalled import reports, saved_last, signalled, to_group, trained_twice
 # Without safety copies: what is saved is saved for the signal.
 STUDY = ("study.name=first", "budget.num_trials=4", "checkpoints.every_minutes=null")
 RANDOM = ("+search=random", *STUDY, "budget.max_epochs=60")
-ASHA = ("+search=asha", *STUDY, "budget.max_epochs=54", "search.scheduler.grace_period=6", "cluster.cpus=1")
+RUNGS = ("budget.max_epochs=54", "search.scheduler.grace_period=6")
+ASHA = ("+search=asha", *STUDY, *RUNGS, "cluster.cpus=1", "data.batch_size=8")  # epochs of a tenth of a second
 
 
 @pytest.fixture

@@ -56,7 +56,10 @@ def test_a_single_training(here: Path) -> None:
 
 @pytest.mark.usefixtures("here")
 def test_the_disk_that_a_study_needs() -> None:
-    few = ("budget.num_trials=5", "budget.max_epochs=9", "cluster.cpus=2", "checkpoints.every_minutes=null")
+    without_copies = ("budget.num_trials=5", "budget.max_epochs=9", "cluster.cpus=2", "checkpoints.every_minutes=null")
+    interrupted = planned("+search=random", *without_copies)["disk"]
+    assert ", 6 training states of " in interrupted, "what runs then saves two, and 2 write"
+    few = (*without_copies, "cluster.grace_seconds=0")
     plain = planned("+search=random", *few)["disk"]
     assert plain.startswith("at most about ")
     assert ": 6 models of 0.7 MB, and 0.1 MB of reports" in plain, "3 hidden layers of 256: the largest searched"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 from collections.abc import Callable
@@ -383,3 +384,15 @@ def test_a_failure_is_told_at_once_and_each_cause_only_once(clock: Clock) -> Non
         "trial 4 failed: Errorb",
     ]
     assert len(lines) == live.TOLD_CAUSES
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_terminal_that_is_gone_ends_no_study(terminal: bool) -> None:
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    console = Console(file=Gone(), width=100, height=30, force_terminal=terminal, color_system=None)
+    with LiveView(make_settings(), 2, console) as view:
+        view.say("a line")
+        view.refresh()

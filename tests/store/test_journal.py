@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.journal import SYNC_SECONDS, Event, Journal, read_journal, torn_lines
+from raytune_nn.store.retry import Retry
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -277,10 +278,10 @@ def test_a_driver_that_may_not_write_writes_nothing(tmp_path: Path) -> None:
         for refusal in refusals:
             raise refusal
 
-    journal = Journal(tmp_path, guard)
+    journal = Journal(tmp_path, Retry(guard=guard))
     journal.append("counts")
     refusals.append(UnusableError("lost"))
-    for write_more in (lambda: journal.append("late"), journal.sync, journal.close):
+    for write_more in (lambda: journal.append("late"), lambda: journal.sync(force=True), journal.close):
         with pytest.raises(UnusableError, match="lost"):
             write_more()
     assert [event["type"] for event in read_journal(tmp_path)] == ["counts"]

@@ -187,6 +187,20 @@ def test_once_nobody_waits_any_more_what_is_refused_ends_as_an_interruption(cloc
     assert storage.run(lambda: "done") == "done", "what is not refused is done all the same"
 
 
+def test_who_may_not_write_any_more_is_asked_before_each_try(clock: Clock) -> None:
+    lost = UnusableError("it was taken over")
+
+    def guard() -> None:
+        if clock.now > 110.0:
+            raise lost
+
+    act = Refused(full, 15.0, clock)
+    with pytest.raises(UnusableError) as caught:
+        Retry(seconds=60.0, guard=guard).run(act)
+    assert caught.value is lost
+    assert max(act.tried) < 110.0
+
+
 def test_a_signal_is_noticed_while_it_waits() -> None:
     storage = Retry(seconds=60.0)
     earlier = signal.signal(signal.SIGALRM, lambda number, frame: storage.end())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -88,6 +89,21 @@ def test_without_what_is_acknowledged_stands_first_and_at_most_one_piece_in_part
         file.close()
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, partial(OSError, errno.ENODEV, "the folder is gone")])
+def test_a_piece_that_was_written_and_not_acknowledged_leaves_nothing_behind_the_next(
+    error: Callable[[], BaseException], tmp_path: Path
+) -> None:
+    """As where a second signal, or a share that goes, comes between the write and the end of its look at the folder."""
+    path = tmp_path / "file"
+    (tmp_path / "journal").mkdir()
+    file = SteadyFile(path, Retry(tmp_path, seconds=0))
+    file.append(b"one;")
+    with patch("os.path.isdir", side_effect=[True, error()]), pytest.raises((KeyboardInterrupt, UnusableError)):
+        file.append(b"a longer one;")
+    file.append(b"two;")
+    assert path.read_bytes() == b"one;two;"
+
+
 def test_what_a_failed_sync_lost_is_written_again(tmp_path: Path) -> None:
     """As ext4 and others: a page that could not be written counts as clean, and the next sync says that all is well."""
     path = tmp_path / "file"
@@ -108,6 +124,25 @@ def test_what_a_failed_sync_lost_is_written_again(tmp_path: Path) -> None:
         file.sync()
     assert path.read_bytes() == b"safe;one;two;"
     assert failed
+
+
+def test_a_share_that_refuses_at_the_close_what_it_took_before(tmp_path: Path) -> None:
+    """As NFS does; the descriptor is gone all the same, and may be another file's a moment later."""
+    path = tmp_path / "file"
+    file = SteadyFile(path, Retry(seconds=10))
+    file.append(b"one;")
+    refusals, close, closed = [errno.EIO, errno.ENOSPC], os.close, list[int]()
+
+    def close_and_refuse(descriptor: int) -> None:
+        close(descriptor)
+        closed.append(descriptor)
+        if refusals:
+            raise OSError(refusals.pop(), "refused")
+
+    with Disk([0]).in_place(), patch("os.close", close_and_refuse):
+        file.append(b"two;")
+    assert path.read_bytes() == b"one;two;"
+    assert len(closed) == 3, "with each refusal, it was opened anew"
 
 
 def test_a_file_that_lost_what_was_on_the_disk_is_refused(tmp_path: Path) -> None:

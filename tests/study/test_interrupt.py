@@ -8,15 +8,19 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
-from hand_study import conduct, make_plan, start
+from hand_study import conduct, make_plan, start, states
 
-from raytune_nn.errors import ConfigError
+from raytune_nn.errors import ConfigError, InterruptedStudyError
+from raytune_nn.modes.train import _train_one
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study import interrupt
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import SIGNALS, Signals, terminable
+from raytune_nn.trial import fit
 
 SAVING = "interrupted: trials that run save their states, which may take up to 60 s; a second signal leaves at once"
 
@@ -125,6 +129,21 @@ def test_errors_pass_unless_ray_went_first(conductor: Conductor) -> None:
         signal.raise_signal(signal.SIGTERM)
         with pytest.raises(ConfigError), signals.interrupting(conductor, 60, Said()):
             raise ConfigError("a rule")
+
+
+def test_a_single_training_that_waits_for_its_storage_has_not_failed(
+    conductor: Conductor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waits(*_: Any, **__: Any) -> NoReturn:
+        conductor.interrupt(60)
+        raise InterruptedStudyError("it waited for its storage")
+
+    monkeypatch.setattr(fit, "run_trial", waits)
+    checked: Any = SimpleNamespace(plan=make_plan(), folder=StudyFolder(tmp_path))
+    with pytest.raises(InterruptedStudyError):
+        _train_one(checked, conductor, isolation=None)  # type: ignore[arg-type]
+    conductor.close(interrupted=True)
+    assert (states(conductor), conductor.record.status) == (["running"], "interrupted")
 
 
 def test_elsewhere_sigterm_is_as_ctrl_c() -> None:

@@ -18,6 +18,8 @@ from raytune_nn.store.retry import Retry
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.results import summary
 from raytune_nn.study.room import LOOK_SECONDS, Room
+from raytune_nn.study.tuner import _Feed, _Verdicts
+from raytune_nn.study.watch import Watch
 
 FLOOR, TIMEOUT = 100, 300.0
 
@@ -114,6 +116,36 @@ def test_without_room_and_without_a_trial_at_work_it_ends_after_a_while_and_can_
     assert f"for {TIMEOUT:g} s (failures.storage_timeout)" in str(conductor.fault)
     conductor.close(interrupted=False)
     assert conductor.record.status == "interrupted"
+
+
+def test_trials_that_wait_for_a_slot_are_not_at_work(disk: Disk) -> None:
+    """As those that lost theirs: none of them may begin, so nobody can be waited for."""
+    for trial in [start(disk.conductor), start(disk.conductor)]:
+        disk.conductor.ended(trial, "lost", lost=True, counts=False)
+    assert states(disk.conductor) == ["waiting", "waiting"]
+    disk.free = 1.0
+    disk.later()
+    assert disk.later(TIMEOUT).fault is not None
+
+
+def test_a_slot_that_waited_in_vain_for_room_does_not_end_the_trials_that_run(disk: Disk) -> None:
+    """Its trial was handed out before the disk got full."""
+    tasks = [disk.conductor.next_task() for _ in range(2)]
+    for task in tasks:
+        assert task is not None
+        disk.conductor.started(task.id)
+    disk.free = FLOOR - 0.1
+    conductor = disk.later()
+    verdicts = _Verdicts(conductor, _Feed(conductor), Watch(None), shares_gpu=False)
+    lost = {"reports": [], "ended": True, "error": "UnusableError: no room", "storage_lost": ("no room", None, "")}
+    for task in tasks:
+        verdicts.on_trial_result(None, SimpleNamespace(trial_id="a", config={"task": task}), lost)  # type: ignore[arg-type]
+        disk.later(1.0)
+        if task is tasks[0]:
+            assert (states(conductor), conductor.finished) == (["waiting", "running"], False)
+            assert conductor.record.trials["0"].retries == 0
+    assert conductor.fault is not None, "the last one has nobody to wait for"
+    assert states(conductor) == ["waiting", "running"]
 
 
 def test_a_disk_that_has_become_read_only_is_noticed_while_nothing_is_written(disk: Disk) -> None:

@@ -11,7 +11,9 @@ import pytest
 from listed_studies import Ended, run_on
 from processes import noted_pids, write_options
 
-from raytune_nn.errors import ConfigError
+from raytune_nn.errors import ConfigError, UnusableError
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.trial_endings import ALONE_AND_FAILED
 
 Run = Callable[..., Ended]
@@ -140,6 +142,20 @@ def test_a_study_that_was_begun_outlives_a_refusal(run: Run, users: Path) -> Non
     (users / "changing.py").write_text("from raytune_nn.nn import Classification as Model")
     study = run(*command, "budget.num_trials=2")
     assert study.states == ["complete", "complete"]
+
+
+def test_what_the_driver_raises_of_a_report_is_not_hidden_by_tune(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the storage is back by the time that the study is closed."""
+
+    def refuse(conductor: Conductor, trial: str, report: Mapping[str, object]) -> bool:
+        raise UnusableError("the storage was gone")
+
+    monkeypatch.setattr(Conductor, "reported", refuse)
+    with pytest.raises(UnusableError, match="the storage was gone"):
+        run("search_space=mlp", "budget.num_trials=1", "budget.max_epochs=1")
+    assert StudyFolder(here / "a").status() == "interrupted"
 
 
 def test_a_target_ends_the_study_early(run: Run) -> None:

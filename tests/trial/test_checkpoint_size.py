@@ -96,6 +96,9 @@ def test_a_storage_that_is_too_small_is_refused_with_both_numbers(
     monkeypatch.setattr(usage, lambda path: type("", (), {"free": needed - 1}))
     with pytest.raises(ConfigError, match=rf"MB are needed, and 0\.\d MB are free in {tmp_path}"):
         prepare(saving, check)
+    (tmp_path / "not" / "there" / "checkpoints").mkdir(parents=True)
+    prepare(saving, check)  # a study that has begun waits for room
+    (tmp_path / "not" / "there" / "checkpoints").rmdir()
     prepare(replace(saving, pauses=False), check)  # a study that saves no states needs no room for one
     with pytest.raises(ConfigError, match=r"study\.storage must have room"):
         check_room(str(tmp_path), needed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,10 +16,13 @@ from fold_parts import THREE, VALUES, fold_config
 from put_back import isolation_undone
 from trial_parts import Net, Reports, base_config, context
 
+from raytune_nn.errors import UnusableError
 from raytune_nn.store.checkpoints import state_path
+from raytune_nn.store.retry import Retry
 from raytune_nn.store.seal import write_sealed
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation
+from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.outcome import attempt
 from raytune_nn.trial.saved_state import UnusableState
 from raytune_nn.trial.task import StudyContext, TrialTask
@@ -56,9 +61,9 @@ def study(folder: Path, **model: Any) -> StudyContext:
     return context(config, folder, waits_at=(1, 2), pauses=True)
 
 
-def train(study: StudyContext, task: TrialTask, until: int = 9) -> Reports:
+def train(study: StudyContext, task: TrialTask, until: int = 9, retry: Retry | None = None) -> Reports:
     reports = Reports(until)
-    run_trial(study, task, Isolation(threads=1), reports)
+    run_trial(study, task, Isolation(threads=1), reports, outbox=Outbox(retry=retry))
     return reports
 
 
@@ -108,11 +113,34 @@ def test_a_whole_state_is_gone_on_from(begun: Path) -> None:
     assert [report.epoch for report in train(study(begun), GO_ON)] == [2, 3]
 
 
-def test_where_the_storage_is_not_there_nothing_is_held_against_the_state(begun: Path) -> None:
-    here = study(begun)
-    begun.rename(begun.with_name("elsewhere"))
-    with pytest.raises(FileNotFoundError):
-        train(here, GO_ON)
+def test_a_storage_that_is_not_there_is_waited_for_and_nothing_is_held_against_the_state(begun: Path) -> None:
+    here, away = study(begun), begun.with_name("elsewhere")
+    begun.rename(away)
+    with pytest.raises(UnusableError, match="the study's folder is gone"):
+        train(here, GO_ON, retry=Retry(begun))
+
+    def bring_back(reason: str, first: bool) -> None:
+        if first:
+            away.rename(begun)
+
+    assert [report.epoch for report in train(here, GO_ON, retry=Retry(begun, 60.0, bring_back))] == [2, 3]
+
+
+def test_so_is_one_that_goes_before_the_folds_that_are_done_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds = context(fold_config(VALUES, 2, {}), tmp_path, objective=THREE, waits_at=(2, 4), pauses=True)
+    assert train(folds, TrialTask("7", {}, ()), until=1)[0].saved
+    refusals, load = [OSError(errno.ESTALE, os.strerror(errno.ESTALE))], torch.load
+
+    def refuse_once(path: Path, **keywords: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return load(path, **keywords)
+
+    monkeypatch.setattr(torch, "load", refuse_once)
+    task = TrialTask("7", {}, (), (0.5,), epoch=2, saves=1)
+    assert [report.epoch for report in train(folds, task, retry=Retry(tmp_path, 60.0))] == [4, 6]
 
 
 @pytest.mark.parametrize(
