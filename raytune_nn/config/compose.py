@@ -14,9 +14,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from raytune_nn.config.epochs import EPOCHS, epochs
-from raytune_nn.config.explain import nearest
+from raytune_nn.config.explain import explain, nearest
 from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
 from raytune_nn.config.schema import Config
+from raytune_nn.config.submitters import cluster_type
 from raytune_nn.errors import ConfigError
 
 FROM_DATA = "from_data"  # ${from_data:x} is the data module's attribute x, known once the data are built
@@ -74,7 +75,9 @@ def type_config(config: DictConfig | dict[str, Any]) -> Composed:
         OmegaConfBaseException: An unknown key or a value of the wrong type; ``config/explain.py`` words it.
     """
     register_marks()
-    typed = cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), config))
+    schema = OmegaConf.structured(Config)
+    schema.cluster = OmegaConf.structured(cluster_type(config.get("cluster")))
+    typed = cast(DictConfig, OmegaConf.merge(schema, config))
     plain = cast(dict[str, Any], OmegaConf.to_container(typed, resolve=False, enum_to_str=True))
     missing = next(_missing(plain), None)
     if missing is not None:
@@ -93,6 +96,22 @@ def resolved(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     tree = OmegaConf.create(type_config(dict(config)).config)
     return cast(dict[str, Any], OmegaConf.to_container(tree, resolve=True))
+
+
+def check_composes(overrides: Sequence[str]) -> None:
+    """Checks that another command would compose, inside a Hydra run and with its config dirs.
+
+    Raises:
+        ConfigError: It would not.
+        OmegaConfBaseException: An unknown key or a value of the wrong type.
+    """
+    run = HydraConfig.get()
+    searchpath = [text for text in run.overrides.hydra if text.startswith("hydra.searchpath=")]
+    try:
+        composed = hydra.compose(run.job.config_name or "config", [*searchpath, *overrides])
+    except Exception as error:
+        raise explain(error, overrides) from error
+    type_config(composed)
 
 
 def compose_branch(overrides: Sequence[str], group: str, option: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from omegaconf.errors import (
 from yaml import YAMLError
 
 from raytune_nn.config.schema import Config
+from raytune_nn.config.submitters import owner_of
 from raytune_nn.errors import ConfigError
 
 ADDED = ("search", "experiment", "debug")  # groups that the defaults lack, so that + adds them
@@ -220,6 +221,8 @@ def _unknown_key(error: OmegaConfBaseException, key: str, arguments: Sequence[st
     if not siblings:
         above = key.rpartition(".")[0]
         return ConfigError(f"{above} holds a value, and no keys", typed, f"{above}=…")
+    if key.startswith("cluster.") and (owner := owner_of(name)):
+        return ConfigError(f"{key} is a key of cluster={owner}, a place that takes jobs", typed, f"cluster={owner}")
     prefix = key[: -len(name)] if key.endswith(name) else ""
     meant = nearest(name, siblings)
     if meant:

@@ -23,6 +23,7 @@ class Mode(Enum):
     report = "report"
     reproduce = "reproduce"
     lr_range = "lr_range"
+    submit = "submit"
 
 
 class Resume(Enum):

@@ -29,6 +29,10 @@ def run_mode(composed: Composed) -> None:
         from raytune_nn.modes.lr_range import lr_range
 
         lr_range(composed)
+    elif mode is Mode.submit:
+        from raytune_nn.modes.submit import submit
+
+        submit(composed)
     elif composed.settings.search is None:
         from raytune_nn.modes.train import train
 

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any
 
-from raytune_nn.cluster.nodes import find_cluster
-from raytune_nn.cluster.resources import Capacity, plan_capacity
-from raytune_nn.cluster.shares import plan_share
+from raytune_nn.cluster.resources import Capacity
 from raytune_nn.config.compose import Composed, compose_branch, resolved
 from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
 from raytune_nn.config.monitors import check_monitors
 from raytune_nn.config.objective import Objective, read_objective
 from raytune_nn.config.schema import Config, Mode
 from raytune_nn.errors import ConfigError
+from raytune_nn.modes.capacity import find_capacity
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.pairing import check_pairing
 from raytune_nn.search.pbt_replay import PBTReplay
@@ -91,7 +90,7 @@ def preflight(composed: Composed) -> Checked:
     check_decisions(scheduler, fidelity, objective, epochs, settings.trainer, branches, space)
     _check_loaders(composed.config, space)
     check_workers(settings, branches.get("trainer", {"": settings.trainer}))
-    address, capacity = _capacity(settings)
+    address, capacity = find_capacity(settings)
     folder = _folder(composed)
     check_storage(settings.study.storage)
     check_min_free(settings.study.storage, settings.checkpoints.min_free)
@@ -116,15 +115,6 @@ def preflight(composed: Composed) -> Checked:
         list(variants(composed.config, branches, space, largest=True)) if settings.mode is Mode.plan else [],
     )
     return Checked(plan, folder, exists, capacity, check, address)
-
-
-def _capacity(settings: Config) -> tuple[str | None, Capacity]:
-    """A cluster that runs already is asked what it has, and is found at this address."""
-    address = settings.cluster.address
-    if address is None or settings.search is None:
-        return None, plan_capacity(settings.cluster, settings.resources)
-    found = find_cluster(address)
-    return found.address, plan_share(found.nodes, settings.cluster, settings.resources)
 
 
 def _search(

@@ -28,6 +28,7 @@ def test_its_keys_are_there() -> None:
     values = {word.partition("=")[0]: word for word in typed if re.match(r"[+\w]+\.[\w.]+=.", word)}
     assert len(values) > 15
     others = {"model.loss": "model=mlp_regression", "search.scheduler.study": "+search=pbt_replay"}
-    for key, option in {**others, "search.scheduler.grace_period": "+search=asha"}.items():
+    of_jobs = dict.fromkeys(("cluster.dry_run", "cluster.requeue"), "cluster=slurm")
+    for key, option in {**others, **of_jobs, "search.scheduler.grace_period": "+search=asha"}.items():
         compose(option, values.pop(key))
     compose("+search=pbt", "callbacks=[freeze,early_stopping]", "lr_scheduler=plateau", *values.values())
