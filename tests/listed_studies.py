@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from command_line import inside
 
 from raytune_nn.config.compose import Composed
-from raytune_nn.modes.preflight import Checked, preflight
+from raytune_nn.errors import RaytuneError
+from raytune_nn.modes.preflight import preflight
 from raytune_nn.search.searcher import Searcher
-from raytune_nn.study.conductor import Conductor
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import Event, read_journal
+from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.session import open_study
 
 
@@ -25,9 +29,35 @@ class Listed(Searcher):
         return self._params[number] if number < len(self._params) else None
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A study after its end."""
+
+    record: StudyRecord
+    fault: RaytuneError | None
+    events: list[Event]
+    folder: StudyFolder
+
+    @property
+    def trials(self) -> Mapping[str, TrialRecord]:
+        return self.record.trials
+
+    @property
+    def states(self) -> list[str]:
+        return [trial.state for trial in self.trials.values()]
+
+    def of(self, kind: str, trial: str | None = None) -> list[Event]:
+        """The events of a kind, all of them or a trial's."""
+        return [event for event in self.events if event["type"] == kind and trial in (None, event["trial"])]
+
+    def metrics(self, trial: str) -> list[Mapping[str, float]]:
+        """Of each report of a trial."""
+        return [event["metrics"] for event in self.of("reported", trial)]
+
+
 def run_on(
     scratch: str, overrides: Sequence[str], does: Mapping[float, str] | None, cpus: float | None = None
-) -> tuple[Conductor, Checked]:
+) -> Ended:
     """Runs a study to its end.
 
     Args:
@@ -47,7 +77,7 @@ def run_on(
     with open_study(plan, checked.folder, lambda event, record: None) as conductor:
         run_study(conductor, checked.plan.context(checked.folder), checked.targets, resources, scratch, lambda: None)
         conductor.close(interrupted=False)
-    return conductor, checked
+    return Ended(conductor.record, conductor.fault, list(read_journal(checked.folder.journal)), checked.folder)
 
 
 def _on_two_cores(composed: Composed) -> Composed:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from processes import REPOSITORY, Place, events, new_place
+from processes import REPOSITORY, Place, events, new_place, noted_pids, write_options
 
 sys.path.append(str(REPOSITORY / "scripts" / "bench"))
 from ray_nodes import RayNode, RayNodes, ray_nodes
@@ -37,10 +37,7 @@ COMMAND = (
 def cluster_and_place(work: Path, *cpus: int) -> Iterator[tuple[RayNodes, Place]]:
     """A cluster, and where commands run that may join it, with the module and its options beside them."""
     (work / "failing_module.py").write_text((REPOSITORY / "tests" / "faults" / "failing_module.py").read_text())
-    for path, text in FILES.items():
-        (work / "conf" / path).parent.mkdir(parents=True)
-        (work / "conf" / path).write_text(text)
-    (work / "notes").mkdir()
+    write_options(work, FILES)
     with (
         tempfile.TemporaryDirectory(prefix="rtn-") as folder,
         ray_nodes(Path(folder), *cpus) as nodes,
@@ -58,8 +55,7 @@ def command(nodes: RayNodes, name: str, does: Mapping[float, str], *more: str) -
 
 def pids(place: Place, value: float) -> list[int]:
     """The processes that trained the trial of this value, in their order."""
-    path = place.work / "notes" / str(value)
-    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return noted_pids(place.work / "notes", value)
 
 
 def node_of(nodes: RayNodes, pid: int) -> RayNode:
@@ -73,6 +69,4 @@ def epochs(place: Place, name: str, trial: str) -> list[int]:
 
 def of(place: Place, name: str, kind: str) -> list[dict[str, Any]]:
     """The study's events of a kind, or all of them, so far."""
-    folder = place.study(name)
-    found = events(folder) if (folder / "journal").is_dir() else []
-    return [event for event in found if kind in ("", event["type"])]
+    return events(place.study(name), kind)

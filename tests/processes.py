@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +20,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON = (sys.executable, "-m", "raytune_nn")
-TIMEOUT = 300.0  # seconds; a command takes 5 to 20
+TIMEOUT = 600.0  # seconds; a command takes 5 to 20, and many times that on a busy machine
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Place:
 
     def until_empty(self) -> None:
         """Waits until nothing runs and nothing is left: where a command leaves at once, others end the rest."""
-        wait_until(lambda: not self.processes() and not self.leftovers(), 20)
+        wait_until(lambda: not self.processes() and not self.leftovers(), 30)
 
     def study(self, name: str = "first") -> Path:
         return self.work / "studies" / name
@@ -144,6 +144,15 @@ def new_place(work: Path, **fields: Any) -> Iterator[Place]:
         yield Place(work, Path(temporary), **fields)
 
 
+UNTIL_HURRIED = """
+
+class Slow(Scripted):
+    def training_step(self, batch, batch_idx):
+        time.sleep(0 if os.path.exists("hurry") else 1)  # an epoch: as slow as a test needs it
+        return super().training_step(batch, batch_idx)
+"""
+
+
 def write_scripted(place: Place, module: str = "") -> tuple[str, ...]:
     """Puts the scripted module of ``tests/study`` there, with its options of `model` and `data`; the overrides for it.
 
@@ -154,15 +163,26 @@ def write_scripted(place: Place, module: str = "") -> tuple[str, ...]:
     (place.work / "scripted_module.py").write_text(source.read_text() + module)
     name = "Slow" if module else "Scripted"
     options = {
-        "model": f"{{_target_: scripted_module.{name}, value: 0.5, does: train, notes: notes}}",
-        "data": "{_target_: scripted_module.OneBatch}",
-        "search_space": "{model: {value: 'uniform(0, 1)'}}",
+        "model/scripted.yaml": f"{{_target_: scripted_module.{name}, value: 0.5, does: train, notes: notes}}",
+        "data/scripted.yaml": "{_target_: scripted_module.OneBatch}",
+        "search_space/scripted.yaml": "{model: {value: 'uniform(0, 1)'}}",
     }
-    for group, text in options.items():
-        (place.work / "conf" / group).mkdir(parents=True)
-        (place.work / "conf" / group / "scripted.yaml").write_text(text)
-    (place.work / "notes").mkdir()
+    write_options(place.work, options)
     return ("study.name=first", "--config-dir", "conf", "model=scripted", "data=scripted", "optimizer=from_model")
+
+
+def write_options(work: Path, options: Mapping[str, str]) -> None:
+    """Options of groups, by their paths in ``conf``, and a folder ``notes`` for the notes of their modules."""
+    for path, text in options.items():
+        (work / "conf" / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / "conf" / path).write_text(text)
+    (work / "notes").mkdir(exist_ok=True)
+
+
+def noted_pids(notes: Path, value: float) -> list[int]:
+    """The processes that trained the trial of this value, an entry an attempt; none where it has not begun."""
+    path = notes / str(value)
+    return [int(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def summary(study: Path) -> dict[str, Any]:
@@ -171,16 +191,25 @@ def summary(study: Path) -> dict[str, Any]:
     return read
 
 
-def events(study: Path) -> list[dict[str, Any]]:
-    """All whole lines of a study's journal."""
+def events(study: Path, kind: str = "") -> list[dict[str, Any]]:
+    """All whole lines of a study's journal so far, or those of a kind; none where there is no journal yet."""
     lines = [line for path in sorted((study / "journal").glob("*.jsonl")) for line in path.read_text().split("\n")[:-1]]
-    return [json.loads(line.partition(" ")[2]) for line in lines]
+    found = [json.loads(line.partition(" ")[2]) for line in lines]
+    return [event for event in found if kind in ("", event["type"])]
 
 
 def rows(study: Path) -> list[dict[str, str]]:
     """The table of trials, a mapping a row."""
     head, *lines = (study / "trials.csv").read_text().splitlines()
     return [dict(zip(head.split(","), line.split(","), strict=True)) for line in lines]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, also where its parent does not know yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -14,7 +14,7 @@ import stat
 from raytune_nn.errors import ConfigError, UnusableError
 
 AUTO = "auto"  # the cluster that Ray finds on this machine
-_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s\[\]/:@]+):(?P<port>\d{1,5})")
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^\s\[\]/:@\0]+):(?P<port>\d{1,5})")
 _TOKEN, _TOKEN_PATH, _USUAL_PATH = "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token"
 
 
@@ -24,7 +24,7 @@ def check_address(address: str) -> None:
     Raises:
         ConfigError: It is neither ``auto`` nor a host with a port.
     """
-    if address != AUTO and not (_ADDRESS.fullmatch(address) and 0 < split_address(address)[1] < 2**16):
+    if address != AUTO and not _is_host_and_port(address):
         raise ConfigError(
             "cluster.address must be null, auto, or <host>:<port> of a Ray cluster",
             address,
@@ -50,7 +50,7 @@ def has_token() -> bool:
     path = os.path.expanduser(named or _USUAL_PATH)
     try:
         mode = stat.S_IMODE(os.stat(path).st_mode)
-        with open(path) as file:
+        with open(path, "rb") as file:
             empty = not file.read().strip()
     except OSError as error:
         if not named and isinstance(error, FileNotFoundError | NotADirectoryError):
@@ -96,6 +96,17 @@ def is_loopback(address: str) -> bool:
             "the host in cluster.address must be known", f"{host}: {error.strerror}", "cluster.address=<host>:<port>"
         ) from error
     return all(ipaddress.ip_address(str(where[0]).partition("%")[0]).is_loopback for *_, where in found)
+
+
+def _is_host_and_port(address: str) -> bool:
+    if not _ADDRESS.fullmatch(address):
+        return False
+    host, port = split_address(address)
+    try:
+        host.encode("idna")  # as what looks it up does, and fails by no OSError
+    except UnicodeError:
+        return False
+    return 0 < port < 2**16
 
 
 def _unreadable(path: str, why: str) -> ConfigError:

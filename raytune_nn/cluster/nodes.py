@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from raytune_nn.cluster.access import AUTO, check_address, check_exposed, has_token, split_address
-from raytune_nn.cluster.connect import ENVIRONMENT
+from raytune_nn.cluster.connect import ENVIRONMENT, on_loopback
 from raytune_nn.errors import UnusableError
 
 ANSWER_SECONDS = 5.0  # in which a head answers; Ray itself would try for minutes
@@ -103,10 +103,15 @@ def _check_open(address: str) -> None:
 
 
 def _found_here() -> str:
+    """Of the cluster that Ray finds; loopback stays loopback, which Ray takes for the machine's address."""
     from ray._private import services
 
-    with answering("cluster.address=auto"):
-        return str(services.canonicalize_bootstrap_address(AUTO))
+    with answering("cluster.address=auto"), on_loopback():
+        found = services.canonicalize_bootstrap_address(AUTO)
+    if found is None:
+        rule = "a Ray cluster must answer at cluster.address"
+        raise UnusableError(rule, "cluster.address=auto: RAY_ADDRESS=local, which is none", _START)
+    return found
 
 
 def _ask(address: str) -> RunningCluster:

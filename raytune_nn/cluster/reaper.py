@@ -121,5 +121,7 @@ def _read(pid: str, name: str) -> bytes:
 
 
 if __name__ == "__main__":
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # of a whole control group: its driver has heard it as well, and may hang
     sys.stdin.buffer.read()
     reap(sys.argv[1])

@@ -18,6 +18,7 @@ from typing import Any
 
 from raytune_nn import __version__
 from raytune_nn.errors import ConfigError, UnusableError
+from raytune_nn.store.folder import usable
 
 FOLDER_VARIABLE = "RAYTUNE_NN_FOLDER"  # working directory of the command
 VISIT_SECONDS = 120.0  # for a worker to start on every node and to look
@@ -38,7 +39,7 @@ def check_nodes(study: Path) -> None:
 
     Raises:
         ConfigError: A node does not see what another one writes there.
-        UnusableError: A node cannot run this package, or does not answer.
+        UnusableError: A node cannot run this package, or does not answer; or nothing can be written there.
     """
     there = next(folder for folder in (study, *study.parents) if folder.is_dir())
     with _marked(there) as (folder, mark):
@@ -67,10 +68,12 @@ def look(folder: str, name: str, mark: str) -> tuple[str, str]:
 @contextlib.contextmanager
 def _marked(there: Path) -> Iterator[tuple[str, str]]:
     """A new folder with a secret in it."""
-    folder, mark = tempfile.mkdtemp(prefix=".rtnn-", dir=there), secrets.token_hex(16)
+    with usable(there):
+        folder, mark = tempfile.mkdtemp(prefix=".rtnn-", dir=there), secrets.token_hex(16)
     try:
-        os.chmod(folder, 0o777)  # workers of another user write into it; it is gone in a moment
-        Path(folder, "driver").write_text(mark)
+        with usable(there):
+            os.chmod(folder, 0o777)  # workers of another user write into it; it is gone in a moment
+            Path(folder, "driver").write_text(mark)
         yield folder, mark
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,10 +110,25 @@ def test_a_killed_driver_takes_everything_with_it(place: Path) -> None:
         assert len(one.belongings()) == 4, "also what made itself a session, and what is stopped"
         watching = one.reaper()
         one.process.kill()
-        assert within(3, lambda: one.belongings() == [] and not one.folder.exists())
-        assert within(3, lambda: not Path(f"/proc/{watching}").exists())
+        assert within(20, lambda: one.belongings() == [] and not one.folder.exists())
+        assert within(20, lambda: not Path(f"/proc/{watching}").exists())
         assert len(another.belongings()) == 4
         assert another.folder.exists()
+
+
+def test_a_signal_to_a_whole_control_group_does_not_end_the_reaper(place: Path) -> None:
+    with driver(place) as one:
+        watching = one.reaper()
+        assert within(20, lambda: _ignores(watching, signal.SIGTERM))
+        os.kill(watching, signal.SIGTERM)
+        one.process.kill()
+        assert within(20, lambda: one.belongings() == [] and not one.folder.exists())
+
+
+def _ignores(pid: int, number: signal.Signals) -> bool:
+    """As the kernel shows it."""
+    [ignored] = re.findall(r"^SigIgn:\s*(\w+)$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return bool(int(ignored, 16) & 1 << (number - 1))
 
 
 @pytest.mark.parametrize("word", ["end", "raise"])

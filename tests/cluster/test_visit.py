@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +66,18 @@ def test_what_a_node_writes_must_be_seen_here(
     monkeypatch.setattr(visit, "_send", lambda node, folder, mark: (node, (__version__, "")))
     with pytest.raises(ConfigError, match="what is written there is not seen here"):
         check_nodes(tmp_path)
+
+
+@pytest.mark.usefixtures("nodes")
+@pytest.mark.parametrize("refusing", ["tempfile.mkdtemp", "pathlib.Path.write_text"])
+def test_a_full_disk_is_an_error_of_the_storage(refusing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any, **keywords: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(refusing, refuse)
+    with pytest.raises(UnusableError, match="No space left on device"):
+        check_nodes(tmp_path / "first")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_version_is_refused(nodes: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ def test_a_study_whose_trials_all_raise_says_why(scripted: Scripted, place: Plac
     again = scripted.run("raise", *SEARCH)
     assert (again.code, again.err) == (3, ran.err)
     assert "3 times: ZeroDivisionError: by the script (scripted_module.py:" in again.out
-    assert again.seconds < 5, "no Ray starts"
+    assert "starting" not in again.out, "no Ray starts"
 
 
 @pytest.mark.slow

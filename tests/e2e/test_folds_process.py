@@ -42,8 +42,7 @@ def trials(study: Path) -> list[dict[str, str]]:
 
 def kinds(place: Place) -> list[str]:
     """The types of the journal's events so far."""
-    journal = place.study() / "journal"
-    return [event["type"] for event in events(place.study())] if journal.is_dir() else []
+    return [event["type"] for event in events(place.study())]
 
 
 def test_a_single_training_of_folds_without_a_cluster(here: Path) -> None:
@@ -120,7 +119,7 @@ def test_no_signal_waits_longer_for_a_fold_than_its_grace(place: Place, search: 
         process.terminate()
         _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 75, err
-    assert 3 <= time.monotonic() - began < 15, "a fold takes 30 seconds, and saves its state in the end"
+    assert 3 <= time.monotonic() - began < 20, "a fold takes 30 seconds, and saves its state in the end"
     assert "reported" not in kinds(place)
     assert summary(place.study())["status"] == "interrupted"
     assert place.leftovers() == []
@@ -133,5 +132,5 @@ def test_spent_hours_end_a_fold_within_an_epoch(place: Place, search: tuple[str,
     assert ran.code == 3, ran.err
     assert "one trial that ends with a finite value of all its folds" in ran.err
     assert "ended since budget.max_hours=0.001 is spent" in ran.err
-    assert summary(place.study())["seconds"]["wall"] < 15, "a fold takes 30 seconds"
+    assert summary(place.study())["seconds"]["wall"] < 25, "a fold takes 30 seconds"
     assert {row["state"] for row in trials(place.study())} == {"stopped"}

@@ -6,7 +6,6 @@ import signal
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from processes import TIMEOUT, Place, events, new_place, rows, summary, wait_until
@@ -20,30 +19,23 @@ def place(tmp_path: Path) -> Iterator[Place]:
         yield place
 
 
-def _events(place: Place, type: str) -> list[dict[str, Any]]:
-    found = events(place.study()) if (place.study() / "journal").is_dir() else []
-    return [event for event in found if event["type"] == type]
-
-
 @pytest.mark.slow
 def test_a_killed_driver_keeps_its_paused_trials(place: Place) -> None:
     with place.start(*STUDY) as process:
-        wait_until(lambda: len(_events(place, "resumed")) >= 2 or process.poll() is not None, TIMEOUT)
+        wait_until(lambda: len(events(place.study(), "resumed")) >= 2 or process.poll() is not None, TIMEOUT)
         assert process.poll() is None, process.communicate()
         process.kill()
         process.communicate(timeout=TIMEOUT)
     assert process.returncode == -signal.SIGKILL
-    wait_until(lambda: all("Agent" in name for name in place.processes()), 60)  # Ray's agents end a minute later
-    for folder in place.temporary.glob("rtnn-*"):
-        folder.rename(place.work / folder.name)  # nobody was left to remove it
-    paused = {event["trial"] for event in _events(place, "decided")}
+    place.until_empty()
+    paused = {event["trial"] for event in events(place.study(), "decided")}
     ran = place.run(*STUDY)
     assert ran.code == 0, ran.err
     assert summary(place.study())["status"] == "complete"
     assert len(rows(place.study())) == 12
     reported: dict[str, list[int]] = defaultdict(list)
     values: dict[tuple[str, int], set[float]] = defaultdict(set)
-    for event in _events(place, "reported"):
+    for event in events(place.study(), "reported"):
         reported[event["trial"]].append(event["epoch"])
         values[event["trial"], event["epoch"]].add(event["metrics"]["val_acc"])
     assert all(reported[id].count(1) == 1 for id in paused), "none begins anew"

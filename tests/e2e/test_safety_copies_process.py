@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 from processes import TIMEOUT, Place, events, new_place, summary, wait_until
@@ -19,11 +18,6 @@ STUDY = (
 OFTEN = "checkpoints.every_minutes=0.005"
 
 
-def _events(place: Place, type: str) -> list[dict[str, Any]]:
-    found = events(place.study()) if (place.study() / "journal").is_dir() else []
-    return [event for event in found if event["type"] == type]
-
-
 @pytest.mark.slow
 def test_a_killed_driver_loses_little_of_a_long_trial(tmp_path: Path) -> None:
     with new_place(tmp_path) as place:
@@ -33,11 +27,11 @@ def test_a_killed_driver_loses_little_of_a_long_trial(tmp_path: Path) -> None:
             process.kill()
             process.communicate(timeout=TIMEOUT)
         assert process.returncode == -signal.SIGKILL
-        saved = {event["trial"] for event in _events(place, "reported") if event.get("saved")}
-        begun = len(_events(place, "started"))
+        saved = {event["trial"] for event in events(place.study(), "reported") if event.get("saved")}
+        begun = len(events(place.study(), "started"))
         ran = place.run(*STUDY, "checkpoints.every_minutes=null")  # another policy changes no result
         assert ran.code == 0, ran.err
-        again = _events(place, "started")[begun:]
+        again = events(place.study(), "started")[begun:]
         assert {event["trial"] for event in again if event.get("epoch", 0) > 0} == saved
         assert summary(place.study())["counts"]["complete"] == 2
         files = sorted(str(path.relative_to(place.study())) for path in place.study().glob("checkpoints/*/*"))
@@ -49,4 +43,4 @@ def test_a_killed_driver_loses_little_of_a_long_trial(tmp_path: Path) -> None:
 
 
 def _copies(place: Place) -> int:
-    return sum(event.get("saved", False) for event in _events(place, "reported"))
+    return sum(event.get("saved", False) for event in events(place.study(), "reported"))

@@ -103,7 +103,7 @@ def test_a_finished_study_is_shown_at_once(study: Study) -> None:
     before = (study.folder / "summary.json").read_bytes()
     again = study.place.run(*FIRST)
     assert again.code == 0
-    assert again.seconds < 5, "no Ray starts"
+    assert "starting" not in again.out, "no Ray starts"
     assert f"best  trial {summary(study.folder)['best']['trial']}: val_acc" in again.out
     assert (study.folder / "summary.json").read_bytes() == before
 

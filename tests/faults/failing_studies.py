@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from listed_studies import run_on
-
-from raytune_nn.store.folder import StudyFolder
-from raytune_nn.store.journal import Event, read_journal
-from raytune_nn.store.record import StudyRecord
+from listed_studies import Ended, run_on
+from processes import write_options
 
 FILES = {
     "model/failing.yaml": "{_target_: failing_module.Failing, value: 0.0, does: train, notes: notes}",
@@ -22,44 +18,11 @@ FILES = {
 COMMAND = ("+search=random", "model=failing", "data=rows", "optimizer=from_model", "search_space=failing")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A study after its end."""
-
-    record: StudyRecord
-    events: list[Event]
-    folder: StudyFolder
-    notes: Path
-
-    def of(self, kind: str, trial: str | None = None) -> list[Event]:
-        return [e for e in self.events if e["type"] == kind and trial in (None, e["trial"])]
-
-    def pids(self, value: float) -> list[int]:
-        """The processes that trained the trial of this value, an entry an attempt."""
-        return [int(line) for line in (self.notes / str(value)).read_text().splitlines()]
-
-
 def run(scratch: str, here: Path, *arguments: str, does: Mapping[float, str]) -> Ended:
     """Runs a study of trials of `failing_module`, by their values."""
-    write_options(here)
+    write_options(here, FILES)
     place = (f"model.notes={here / 'notes'}", "--config-dir", str(here / "conf"), f"study.storage={here}")
-    conductor, checked = run_on(scratch, [*COMMAND, "trainer=cpu", *arguments, *place, "study.name=a"], does)
-    return Ended(conductor.record, list(read_journal(checked.folder.journal)), checked.folder, here / "notes")
-
-
-def write_options(here: Path) -> None:
-    """The module's in ``conf``, and a folder for its notes."""
-    for path, text in FILES.items():
-        (here / "conf" / path).parent.mkdir(parents=True, exist_ok=True)
-        (here / "conf" / path).write_text(text)
-    (here / "notes").mkdir(exist_ok=True)
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+    return run_on(scratch, [*COMMAND, "trainer=cpu", *arguments, *place, "study.name=a"], does)
 
 
 def causes(entries: list[dict[str, Any]]) -> dict[str, int]:

@@ -11,7 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from processes import TIMEOUT, Place, events, wait_until
+from processes import TIMEOUT, Place, events, summary, wait_until
+
+from raytune_nn.study.interrupt import HURRY_SECONDS
+
+BUSY = 3.0  # seconds that a busy machine takes longer than the command has set itself
 
 Send = Callable[["subprocess.Popen[str]", signal.Signals], None]
 
@@ -37,11 +41,11 @@ class Ended:
 
 
 def journal(place: Place) -> list[dict[str, Any]]:
-    return events(place.study()) if (place.study() / "journal").is_dir() else []
+    return events(place.study())
 
 
 def reports(place: Place) -> list[dict[str, Any]]:
-    return [event for event in journal(place) if event["type"] == "reported"]
+    return events(place.study(), "reported")
 
 
 def signalled(
@@ -67,6 +71,23 @@ def signalled(
                 send(process, number)
         out, err = process.communicate(timeout=TIMEOUT)
     return Ended(process.returncode, out, err, time.monotonic() - began)
+
+
+def check_left(place: Place, ended: Ended, words: str) -> None:
+    """A command that waits for nothing any more ends in order, unless that takes too long: then it is left as it is.
+
+    Args:
+        words: What it says where it ends in order.
+    """
+    assert ended.code == 75, ended.err
+    status = summary(place.study())["status"]
+    if words in ended.err:
+        assert status == "interrupted"
+    else:
+        assert ended.seconds > HURRY_SECONDS, ended.err
+        assert status in ("running", "interrupted")
+    assert "Traceback" not in ended.out + ended.err
+    place.until_empty()
 
 
 def trained_twice(place: Place) -> Counter[str]:

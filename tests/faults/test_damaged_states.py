@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 import torch
-from processes import TIMEOUT, Finished, Place, events, new_place, rows, summary, wait_until, write_scripted
+from processes import (
+    TIMEOUT,
+    UNTIL_HURRIED,
+    Finished,
+    Place,
+    events,
+    new_place,
+    rows,
+    summary,
+    wait_until,
+    write_scripted,
+)
 
 from raytune_nn.store.seal import write_sealed
 
 EPOCHS = 40
 STUDY = ("+search=random", f"budget.max_epochs={EPOCHS}", "search_space=scripted")
-SLOW = """
-
-class Slow(Scripted):
-    def training_step(self, batch, batch_idx):
-        time.sleep(0 if os.path.exists("hurry") else 1)  # an epoch
-        return super().training_step(batch, batch_idx)
-"""
 OFTEN = "checkpoints.every_minutes=1e-6"  # a state an epoch
 
 
@@ -54,8 +58,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def of(place: Place, kind: str) -> list[dict[str, Any]]:
-    found = events(place.study()) if (place.study() / "journal").is_dir() else []
-    return [event for event in found if event["type"] == kind]
+    return events(place.study(), kind)
 
 
 def states(place: Place, trial: int) -> list[Path]:
@@ -72,7 +75,7 @@ def kill(place: Place, *command: str, until: Callable[[], bool]) -> None:
         process.communicate(timeout=TIMEOUT)
     assert process.returncode == -signal.SIGKILL
     (place.work / "hurry").touch()
-    wait_until(lambda: all("Agent" in name for name in place.processes()), 60)  # Ray's agents end a minute later
+    place.until_empty()
 
 
 def said(ran: Finished, *parts: str) -> bool:
@@ -90,7 +93,7 @@ HARMS: list[tuple[Callable[[Path], None], str]] = [
 @pytest.mark.slow
 def test_each_trial_goes_on_from_the_state_before_and_from_its_beginning_where_both_are_damaged(place: Place) -> None:
     """Trials 0 to 3 have one kind of damage each; of trial 4 both states are damaged; those of trial 5 are whole."""
-    study = (*STUDY, *write_scripted(place, SLOW), "cluster.cpus=6", "budget.num_trials=6", OFTEN)
+    study = (*STUDY, *write_scripted(place, UNTIL_HURRIED), "cluster.cpus=6", "budget.num_trials=6", OFTEN)
     kill(place, *study, until=lambda: all(len(saved(place, trial)) >= 3 for trial in range(6)))
     known = {trial: saved(place, trial) for trial in range(6)}  # epochs
     for trial, (harm, _) in enumerate(HARMS):
@@ -148,8 +151,8 @@ def last(place: Place, trial: int) -> Path:
 def test_a_winner_whose_model_is_damaged_is_said_and_not_handed_out(place: Place) -> None:
     """Trial 0 wins, and its model is changed while the others train; a state that holds something else comes too."""
     points = "search.points=[{model.value: 0.9}, {model.value: 0.1}]"
-    study = (*STUDY, *write_scripted(place, SLOW), "cluster.cpus=1", "budget.num_trials=2", points, OFTEN)
-    study = (*study, "budget.max_epochs=4")
+    study = (*STUDY, *write_scripted(place, UNTIL_HURRIED), "cluster.cpus=1", "budget.num_trials=2", points, OFTEN)
+    study = (*study, "budget.max_epochs=8")
     model = place.study() / "checkpoints" / "0" / "model.ckpt"
     kill(place, *study, until=lambda: bool(of(place, "ended")) and len(saved(place, 1)) >= 1)
     flip(model)

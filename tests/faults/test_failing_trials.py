@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from failing_studies import COMMAND, causes, run, write_options
-from processes import new_place, summary
+from failing_studies import COMMAND, FILES, causes, run
+from processes import new_place, noted_pids, summary, write_options
 
 from raytune_nn.report.failures import failures
 
@@ -36,8 +36,9 @@ def test_every_way_to_fail_is_told_and_harms_no_other_trial(here: Path, ray_clus
     reasons = [study.record.trials[str(number)].reason for number in range(len(ways))]
     assert reasons == [*EXCEPTIONS.values(), EXCEPTIONS["divide"], *DEATHS.values(), ""]
     assert [trial.state for trial in study.record.trials.values()] == ["failed"] * (len(ways) - 1) + ["complete"]
-    assert all(len(study.pids(value)) == 1 for value in does), "one attempt each"
-    slots = {study.pids(value)[0] for value, way in does.items() if way in EXCEPTIONS}
+    pids = {value: noted_pids(here / "notes", value) for value in does}
+    assert all(len(attempts) == 1 for attempts in pids.values()), "one attempt each"
+    slots = {pids[value][0] for value, way in does.items() if way in EXCEPTIONS}
     assert len(slots) <= 2, "an exception costs no process"
 
     whole = summary(study.folder.path)
@@ -58,7 +59,7 @@ def test_first_trials_that_all_fail_alike_end_the_study(here: Path, ray_cluster:
     assert study.record.reason == "failures.stop_after=3: the first 3 all failed alike"
     began = [event["trial"] for event in study.of("started")]
     assert {study.record.trials[id].state for id in began[:3]} == {"failed"}
-    assert len(began) < 100, "where a slot is late, others go on meanwhile"
+    assert len(began) < len(does), "where a slot is late, others go on meanwhile"
     assert "mat1 and mat2 shapes cannot be multiplied" in failures(study.record).splitlines()[2]
 
 
@@ -68,7 +69,7 @@ def test_a_study_that_ended_early_goes_on_with_the_mended_module(tmp_path: Path)
         module = place.work / "failing_module.py"
         source = (Path(__file__).parent / "failing_module.py").read_text()
         module.write_text(source)
-        write_options(place.work)
+        write_options(place.work, FILES)
         command: tuple[str, ...] = (
             *COMMAND,
             "--config-dir",
@@ -78,6 +79,7 @@ def test_a_study_that_ended_early_goes_on_with_the_mended_module(tmp_path: Path)
             "study.name=first",
         )
         command += ("trainer=cpu", "budget.num_trials=7", "budget.max_epochs=1", "failures.stop_after=2")
+        command += ("cluster.cpus=1",)  # of two slots one may be late, and the other fails meanwhile
         ran = place.run(*command)
         assert ran.code == 3, ran.err
         assert "failures.stop_after=2: the first 2 all failed alike" in ran.err
@@ -89,7 +91,7 @@ def test_a_study_that_ended_early_goes_on_with_the_mended_module(tmp_path: Path)
         )
         assert "    torch.nn.Linear(3, 1)(torch.zeros(1, 4))" in ran.out, "the line that went wrong"
         failed = summary(place.study())["counts"]["failed"]
-        assert failed < 5
+        assert failed == 2
 
         module.write_text(source.replace("torch.zeros(1, 4)", "torch.zeros(1, 3)"))
         ran = place.run(*command)

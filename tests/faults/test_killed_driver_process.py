@@ -17,7 +17,7 @@ TRIALS = 6
 RANDOM = ("+search=random", "study.name=first", f"budget.num_trials={TRIALS}", "budget.max_epochs=12")
 ASHA = ("+search=asha", "cluster.cpus=1", *RANDOM[1:])  # one slot: its decisions have one order
 OFTEN = "checkpoints.every_minutes=0.002"
-GONE_SECONDS = 3.0  # from a driver's death to that of the last process and of the folder
+GONE_SECONDS = 20.0  # from a driver's death to that of the last process and of the folder; of itself Ray takes a minute
 
 Moment = Callable[[Place], bool]
 
@@ -51,8 +51,7 @@ def closed(place: Place) -> bool:
 
 
 def _events(place: Place, type: str = "") -> list[dict[str, Any]]:
-    found = events(place.study()) if (place.study() / "journal").is_dir() else []
-    return [event for event in found if event["type"].startswith(type)]
+    return events(place.study(), type)
 
 
 def kill_at(place: Place, command: tuple[str, ...], moment: Moment, *first: str) -> bool:

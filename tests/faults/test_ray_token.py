@@ -19,7 +19,7 @@ LOOPBACK = {"0100007F", "0000000000000000FFFF00000100007F", "0000000000000000000
 CLIENT = """
 import sys
 from ray._raylet import GcsClient
-print(len(GcsClient(address=sys.argv[1]).get_all_node_info(timeout=5)), "node")
+print(len(GcsClient(address=sys.argv[1]).get_all_node_info(timeout=60)), "node")
 """
 
 

@@ -51,7 +51,7 @@ def test_trials_save_their_states_and_the_study_ends_as_if_never_interrupted(
 ) -> None:
     ended = signalled(place, command, lambda: len(reports(place)) >= after, number, send=to_group)
     assert ended.code == 75, ended.err
-    assert ended.seconds < 10
+    assert ended.seconds < 20, "nobody waits for the end of the grace"
     assert "trials that run save their states, which may take up to 20 s; a second signal leaves at once" in ended.out
     running = saved_last(place)
     assert all(running.values())

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from processes import Place, new_place, rows, summary, write_scripted
-from signalled import reports, saved_last, signalled, to_group, trained_twice
+from signalled import BUSY, check_left, reports, saved_last, signalled, to_group, trained_twice
+
+from raytune_nn.study.interrupt import HURRY_SECONDS
 
 # In the third epoch of the first command, which builds the module twice.
 ENDLESS = """
@@ -29,7 +31,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_it_saves_its_state_and_no_epoch_is_trained_twice(place: Place, number: signal.Signals) -> None:
     command = (*write_scripted(place), "model.does=slow", "budget.max_epochs=4", "checkpoints.every_minutes=null")
-    ended = signalled(place, command, lambda: len(reports(place)) == 1, number, send=to_group)
+    ended = signalled(place, command, lambda: len(reports(place)) >= 1, number, send=to_group)
     assert ended.code == 75, ended.err
     assert summary(place.study())["status"] == "interrupted"
     assert "1 of 1 running trial saved its state" in ended.err
@@ -43,8 +45,8 @@ def test_it_saves_its_state_and_no_epoch_is_trained_twice(place: Place, number: 
 @pytest.mark.parametrize(
     ("numbers", "grace", "most"),
     [
-        ((signal.SIGTERM, signal.SIGTERM, signal.SIGINT), 20, 2.0),
-        pytest.param((signal.SIGTERM,), 2, 4.0, marks=pytest.mark.slow),
+        ((signal.SIGTERM, signal.SIGTERM, signal.SIGINT), 20, 0.3 + HURRY_SECONDS),
+        pytest.param((signal.SIGTERM,), 2, 2 + HURRY_SECONDS, marks=pytest.mark.slow),
     ],
 )
 def test_a_second_signal_and_the_end_of_the_grace_do_not_wait_for_a_long_epoch(
@@ -52,11 +54,8 @@ def test_a_second_signal_and_the_end_of_the_grace_do_not_wait_for_a_long_epoch(
 ) -> None:
     command = (*write_scripted(place, ENDLESS), "budget.max_epochs=4", f"cluster.grace_seconds={grace}")
     ended = signalled(place, command, lambda: len(reports(place)) == 2, *numbers)
-    assert ended.code == 75, ended.err
-    assert ended.seconds < most + 1, "and what a busy machine takes"
-    assert summary(place.study())["status"] == "interrupted"
-    assert "0 of 1 running trial saved its state" in ended.err
-    assert "Traceback" not in ended.out + ended.err
+    assert ended.seconds < most + BUSY
+    check_left(place, ended, "0 of 1 running trial saved its state")
     again = place.run(*command)
     assert again.code == 0, again.err
     assert [row["epochs"] for row in rows(place.study())] == ["4"]

@@ -54,12 +54,14 @@ def test_a_study_outlasts_frozen_writes_and_a_device_that_fails_can_be_repaired(
         with studies.start(*typed) as command:
             command.until_ended(1)
             began = time.monotonic()
-            freeze = f"fsfreeze -f {point} && sleep 5; fsfreeze -u {point}"  # by itself: nobody could read a test's end
-            with subprocess.Popen(["sh", "-c", freeze]) as frozen:
-                time.sleep(1.0)
+            # It thaws by itself: nobody could read a test's end.
+            freeze = f"fsfreeze -f {point} && echo frozen && sleep 8; fsfreeze -u {point}"
+            with subprocess.Popen(["sh", "-c", freeze], stdout=subprocess.PIPE, text=True) as frozen:
+                assert frozen.stdout is not None
+                assert frozen.stdout.readline() == "frozen\n"
                 assert is_still(studies.study, 3.0), "what is written waits in the system"
             assert frozen.returncode == 0
-            assert time.monotonic() - began > 5
+            assert time.monotonic() - began > 8
             command.until_ended(3)
             assert "waiting for the storage" not in command.out, "slow is not refused"
             subprocess.run(["sync", "--file-system", str(point)], check=True)

@@ -23,7 +23,7 @@ def studies(tmp_path: Path) -> Iterator[Studies]:
 
 @pytest.mark.slow
 def test_new_trials_wait_for_room_and_running_ones_do_not(studies: Studies) -> None:
-    typed = ("checkpoints.min_free=20", "failures.storage_timeout=10")
+    typed = ("checkpoints.min_free=20", "failures.storage_timeout=20")
     with studies.start(*typed) as command:
         command.until_ended(1)
         with filled(studies.storage, leave=LITTLE):
@@ -40,7 +40,7 @@ def test_new_trials_wait_for_room_and_running_ones_do_not(studies: Studies) -> N
             code, err = command.finish()
             assert code == 4, err
             assert "checkpoints.min_free=20" in err
-            assert "for 10 s (failures.storage_timeout)" in err
+            assert "for 20 s (failures.storage_timeout)" in err
             assert "Traceback" not in err
             assert studies.run(*typed)[0] == 2, "before anything starts"
     assert summary(studies.study)["status"] == "interrupted"

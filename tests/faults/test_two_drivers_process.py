@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import TIMEOUT, Place, events, new_place, rows, summary, wait_until
+from processes import TIMEOUT, UNTIL_HURRIED, Place, events, new_place, rows, summary, wait_until, write_scripted
 
 from raytune_nn.store.journal import read_journal
 
-STUDY = ("+search=random", "study.name=first", "budget.num_trials=6", "budget.max_epochs=60")
+STUDY = ("+search=random", "search_space=scripted", "budget.num_trials=6", "budget.max_epochs=40")
 HURRIED = """
 import sys
 from raytune_nn.cli import main
@@ -39,8 +39,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def _opened(place: Place, count: int) -> bool:
-    found = events(place.study()) if (place.study() / "journal").is_dir() else []
-    types = [event["type"] for event in found]
+    types = [event["type"] for event in events(place.study())]
     return types.count("opened") == count and types[-1] == "reported"
 
 
@@ -52,22 +51,24 @@ def wait_for(place: Place, process: subprocess.Popen[str], count: int) -> None:
 
 @pytest.mark.slow
 def test_of_two_drivers_one_goes_on_and_the_other_is_told(place: Place) -> None:
-    with place.start(*STUDY, command=hurried()) as first:
+    study = (*write_scripted(place, UNTIL_HURRIED), *STUDY)
+    with place.start(*study, command=hurried()) as first:
         wait_for(place, first, 1)
-        refused = place.run(*STUDY)
+        refused = place.run(*study)
         assert refused.code == 4, refused.err
         assert f"{place.study()} is held by pid {first.pid} of " in refused.err
         assert "since 20" in refused.err
-        assert "python -m raytune_nn +search=random study.name=first" in refused.err
+        assert "python -m raytune_nn study.name=first --config-dir conf" in refused.err
         assert "Traceback" not in refused.err
         first.send_signal(signal.SIGSTOP)
-        with place.start(*STUDY, command=hurried("another")) as second:
+        with place.start(*study, command=hurried("another")) as second:
             wait_for(place, second, 2)
             first.send_signal(signal.SIGCONT)
             _, lost = first.communicate(timeout=TIMEOUT)
             assert first.returncode == 4, lost
             assert f"it was taken over by pid {second.pid}" in lost
             assert "Traceback" not in lost
+            (place.work / "hurry").touch()
             _, said = second.communicate(timeout=TIMEOUT)
             assert second.returncode == 0, said
     assert f"is held by pid {first.pid}" in said

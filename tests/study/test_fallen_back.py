@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from command_line import inside
 from command_line import run as command
 from one_slot import Killed, run
+from put_back import isolation_undone
 
 from raytune_nn.modes.preflight import preflight
 from raytune_nn.store.checkpoints import state_path
@@ -28,10 +27,7 @@ PBT = ("+search=pbt", *SMALL)
 
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    gc.unfreeze()
+    yield from isolation_undone()
 
 
 class Harm:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
-import torch
 from command_line import inside
 from one_slot import paused, run
+from put_back import isolation_undone
 
 from raytune_nn.modes.preflight import preflight
 from raytune_nn.store.journal import Event
@@ -25,10 +24,7 @@ PBT = ("+search=pbt", *SMALL, "search.scheduler.max_epochs=120", "search.schedul
 
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    gc.unfreeze()
+    yield from isolation_undone()
 
 
 def outcome(events: list[Event]) -> list[tuple[str, str]]:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from listed_studies import run_on
+from listed_studies import Ended, run_on
+from processes import noted_pids, write_options
 
 from raytune_nn.errors import ConfigError, UnusableError
 from raytune_nn.store.folder import StudyFolder
-from raytune_nn.store.journal import Event, read_journal
-from raytune_nn.store.record import StudyRecord
-from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.trial_endings import ALONE_AND_FAILED
 
-Run = Callable[..., "Ended"]
+Run = Callable[..., Ended]
 
 SCRIPTED = (
     "objective.metric=val_acc",
@@ -36,61 +33,27 @@ FILES = {
 }
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A study after its end."""
-
-    record: StudyRecord
-    fault: Exception | None
-    events: list[Event]
-    notes: Path
-
-    @property
-    def trials(self) -> Mapping[str, TrialRecord]:
-        return self.record.trials
-
-    @property
-    def states(self) -> list[str]:
-        return [trial.state for trial in self.trials.values()]
-
-    def pids(self, value: float | None = None) -> list[int]:
-        """The processes that trained the trial of this value, an entry an attempt; None: those of all trials.
-
-        The slots build the base configuration once each, which has the value 0.
-        """
-        noted = sorted(path.name for path in self.notes.iterdir() if path.name != "0.0")
-        names = [str(value)] if value is not None else noted
-        return [int(line) for name in names for line in (self.notes / name).read_text().splitlines()]
-
-    def decided(self) -> list[Event]:
-        return [event for event in self.events if event["type"] == "decided"]
-
-
 @pytest.fixture
-def run(here: Path, ray_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(here: Path, ray_cluster: str) -> Run:
     """Runs a study of a command, with the trials of a list instead of a searcher's where one is given."""
-    notes = tmp_path_factory.mktemp("notes")
-    for name, text in FILES.items():
-        path = here / "conf" / name
-        path.parent.mkdir(parents=True)
-        path.write_text(text)
+    write_options(here, FILES)
 
     def run(*arguments: str, does: Mapping[float, str] | None = None, cpus: float | None = None) -> Ended:
         overrides = [*arguments, f"study.storage={here}", "study.name=a"]
         if does is not None:
-            overrides += ["--config-dir", str(here / "conf"), *SCRIPTED, f"model.notes={notes}"]
-        conductor, checked = run_on(ray_cluster, ["+search=random", *overrides], does, cpus)
-        return Ended(conductor.record, conductor.fault, list(read_journal(checked.folder.journal)), notes)
+            overrides += ["--config-dir", str(here / "conf"), *SCRIPTED, f"model.notes={here / 'notes'}"]
+        return run_on(ray_cluster, ["+search=random", *overrides], does, cpus)
 
     return run
 
 
-def test_actors_are_reused_also_after_an_exception(run: Run) -> None:
+def test_actors_are_reused_also_after_an_exception(run: Run, here: Path) -> None:
     what = {0.1: "train", 0.2: "raise", 0.3: "exit", 0.4: "diverge", 0.5: "raise_once", 0.6: "train"}
     study = run("failures.max_retries=1", "failures.retry_exceptions=true", "budget.max_epochs=3", does=what)
     assert study.states == ["complete", "failed", "failed", "diverged", "complete", "complete"]
-    assert len(study.pids()) == 6 + 3, "the attempts: two trials fail twice, one once"
-    assert len(set(study.pids())) <= 2, "an exception costs no process"
+    pids = [pid for value in what for pid in noted_pids(here / "notes", value)]
+    assert len(pids) == 6 + 3, "the attempts: two trials fail twice, one once"
+    assert len(set(pids)) <= 2, "an exception costs no process"
     assert [trial.retries for trial in study.trials.values()] == [0, 1, 1, 0, 1, 0]
 
     failed, exited, diverged, again = (study.trials[id] for id in "1234")
@@ -107,19 +70,20 @@ def test_actors_are_reused_also_after_an_exception(run: Run) -> None:
     assert study.record.best is study.trials["5"]
 
 
-def test_a_trial_whose_process_dies_is_tried_again(run: Run) -> None:
+def test_a_trial_whose_process_dies_is_tried_again(run: Run, here: Path) -> None:
     """And one whose process dies before the trial begins, of what the trial before it left there, loses no attempt."""
     what = {0.1: "die_once", 0.2: "unwell", 0.3: "train", 0.4: "train", 0.5: "die"}
     study = run("failures.max_retries=1", "budget.max_epochs=2", does=what)
     assert study.states == ["complete", "diverged", "complete", "complete", "failed"]
     assert [trial.retries for trial in study.trials.values()] == [1, 0, 0, 0, 1]
-    first, second = study.pids(0.1)
+    pids = {value: noted_pids(here / "notes", value) for value in what}
+    first, second = pids[0.1]
     assert first != second
     assert study.trials["0"].value == pytest.approx(0.102)
-    assert len(study.pids(0.2) + study.pids(0.3) + study.pids(0.4)) == 3
+    assert [len(pids[value]) for value in (0.2, 0.3, 0.4)] == [1, 1, 1]
     assert study.trials["4"].reason == "the trial's process died of signal 9 (SIGKILL)"
     ended = next(event for event in study.events if event["type"] == "ended" and event["trial"] == "4")
-    assert f"pid: {study.pids(0.5)[-1]}" in ended["error"]
+    assert f"pid: {pids[0.5][-1]}" in ended["error"]
     assert study.record.status == "complete"
 
 
@@ -210,7 +174,7 @@ def test_a_target_ends_the_study_early(run: Run) -> None:
 def test_asha_stops_trials_at_its_rungs_only(run: Run) -> None:
     stops = ("search/scheduler=asha", "search.scheduler.promote=false")
     study = run(*stops, "search_space=mlp", "budget.num_trials=9", "budget.max_epochs=9")
-    stopped = {event["trial"]: event["epoch"] for event in study.decided()}
+    stopped = {event["trial"]: event["epoch"] for event in study.of("decided")}
     assert set(stopped.values()) <= {1, 3}
     assert len(stopped) >= 4
     assert [id for id, trial in study.trials.items() if trial.state == "stopped"] == sorted(stopped)
@@ -221,7 +185,7 @@ def test_asha_stops_trials_at_its_rungs_only(run: Run) -> None:
 
 def test_asha_pauses_trials_and_promotes_the_best(run: Run, here: Path) -> None:
     study = run("search/scheduler=asha", "search_space=mlp", "budget.num_trials=9", "budget.max_epochs=9")
-    assert {event["decision"] for event in study.decided()} == {"pause"}
+    assert {event["decision"] for event in study.of("decided")} == {"pause"}
     promoted = [event["trial"] for event in study.events if event["type"] == "resumed"]
     assert len(promoted) >= 1
     epochs: dict[str, list[int]] = {id: [] for id in study.trials}

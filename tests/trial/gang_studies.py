@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-from listed_studies import run_on
-
-from raytune_nn.store.journal import Event, read_journal
-from raytune_nn.store.record import StudyRecord
+from listed_studies import Ended, run_on
+from processes import write_options
 
 FILES = {
     "model/differing.yaml": "{_target_: gang_module.Differing, value: 0.0, does: train, notes: notes}",
@@ -19,32 +16,13 @@ FILES = {
 DIFFERING = ("model=differing", "data=two_rows", "optimizer=from_model", "search_space=differing", "+search=random")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A study after its end."""
-
-    record: StudyRecord
-    events: list[Event]
-    folder: Path
-
-    def metrics(self, trial: str) -> list[Mapping[str, float]]:
-        return [event["metrics"] for event in self.of("reported") if event["trial"] == trial]
-
-    def of(self, kind: str) -> list[Event]:
-        return [event for event in self.events if event["type"] == kind]
-
-
 def run(scratch: str, here: Path, name: str, *arguments: str, does: Mapping[float, str] | None = None) -> Ended:
     """Runs a study of two workers a trial; ``does`` are trials of `gang_module`, by their values."""
     overrides = ("trainer=cpu", "resources.workers=2", *arguments, f"study.storage={here}", f"study.name={name}")
     if does is not None:
-        for path, text in FILES.items():
-            (here / "conf" / path).parent.mkdir(parents=True, exist_ok=True)
-            (here / "conf" / path).write_text(text)
-        (here / "notes").mkdir(exist_ok=True)
+        write_options(here, FILES)
         overrides = (*DIFFERING, *overrides, f"model.notes={here / 'notes'}", "--config-dir", str(here / "conf"))
-    conductor, checked = run_on(scratch, overrides, does)
-    return Ended(conductor.record, list(read_journal(checked.folder.journal)), checked.folder.path)
+    return run_on(scratch, overrides, does)
 
 
 def pids(here: Path, value: float) -> dict[str, list[int]]:
@@ -54,10 +32,3 @@ def pids(here: Path, value: float) -> dict[str, list[int]]:
         rank, pid = line.split()
         found[rank].append(int(pid))
     return found
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import torch
+from put_back import isolation_undone
 from slow_storage import SlowStorage, slow_storage
 from test_training_state import EPOCHS, digits
-from trial_parts import base_config, context, isolation_undone
+from trial_parts import base_config, context
 
 from raytune_nn.trial import fit, outbox, training
 from raytune_nn.trial.isolation import Isolation

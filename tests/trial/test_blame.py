@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from put_back import isolation_undone
 from rehearsal_parts import ADAM, DIGITS, MLP, VAE, chosen, digits, refused
-from trial_parts import base_config, isolation_undone
+from trial_parts import base_config
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 import torch
+from put_back import isolation_undone
 from test_training_state import ADAMW, MLP, NET, digits
-from trial_parts import Net, Reports, context, isolation_undone
+from trial_parts import Net, Reports, context
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.free_space import check_room

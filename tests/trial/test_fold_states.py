@@ -9,7 +9,8 @@ import pytest
 import torch
 from event_files import Run
 from fold_parts import THREE, VALUES, FoldNet, fold_config
-from trial_parts import Reports, context, isolation_undone
+from put_back import isolation_undone
+from trial_parts import Reports, context
 
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation

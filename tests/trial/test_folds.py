@@ -17,7 +17,8 @@ from event_files import Run
 from fold_parts import THREE, VALUES, fold_config, run
 from hypothesis import given
 from hypothesis import strategies as st
-from trial_parts import ACCURACY, Reports, isolation_undone
+from put_back import isolation_undone
+from trial_parts import ACCURACY, Reports
 
 from raytune_nn.config.schema import Take
 from raytune_nn.trial.folds import mean_metrics

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from gang_studies import Ended, is_alive, pids, run
+from gang_studies import pids, run
+from listed_studies import Ended
+from processes import is_gone, wait_until
 
 from raytune_nn.store.checkpoints import States, state_path
 from raytune_nn.store.trial import TrialRecord
@@ -22,12 +23,9 @@ def study(here: Path, ray_cluster: str) -> Run:
     return lambda name, *arguments, does=None: run(ray_cluster, here, name, *arguments, does=does)
 
 
-def gone(*processes: int) -> bool:
-    """Waits for them to end."""
-    end = time.monotonic() + 15
-    while any(map(is_alive, processes)) and time.monotonic() < end:
-        time.sleep(0.05)
-    return not any(map(is_alive, processes))
+def until_gone(*processes: int) -> None:
+    """No process outlives the study."""
+    wait_until(lambda: all(map(is_gone, processes)))
 
 
 def test_workers_are_reused_also_after_an_exception_of_one(study: Run, here: Path) -> None:
@@ -45,7 +43,7 @@ def test_workers_are_reused_also_after_an_exception_of_one(study: Run, here: Pat
     assert errors["1"].startswith("on worker 1 of 2:\nTraceback")
     assert trials["2"].reason == "ZeroDivisionError: by worker 0"
     assert trials["3"].reason == "val_acc was nan at epoch 2"
-    assert gone(*used[0]["0"], *used[0]["1"]), "no process outlives the study"
+    until_gone(*used[0]["0"], *used[0]["1"])
 
 
 def test_a_worker_that_dies_ends_the_gang_and_the_trial_is_tried_again(study: Run, here: Path) -> None:
@@ -59,12 +57,12 @@ def test_a_worker_that_dies_ends_the_gang_and_the_trial_is_tried_again(study: Ru
     }
     began = sorted((event["trial"], event.get("epoch", 0)) for event in ended.of("started"))
     assert began == [("0", 0), ("0", 1), ("1", 0), ("1", 1)], "from the last state"
-    assert retried[0]["time"] - ended.of("reported")[0]["time"] < 10, "at once"
+    assert retried[0]["time"] - ended.of("reported")[0]["time"] < 60, "nobody waits for failures.no_report_timeout"
     used = [pids(here, value) for value in (0.1, 0.2)]
     every = [pid for ranks in used for attempts in ranks.values() for pid in attempts]
     assert len(every) == 8
     assert len(set(every)) == 6, "both second attempts are of the same gang"
-    assert gone(*every)
+    until_gone(*every)
 
 
 def test_a_paused_training_is_the_one_that_was_not(study: Run) -> None:
@@ -138,7 +136,7 @@ def test_a_worker_that_hangs_ends_the_gang_and_the_trial_is_tried_again(study: R
     assert [(trial.state, trial.retries) for trial in ended.record.trials.values()] == [("complete", 1)] * 2
     assert all("finished no batch for 2 s" in event["reason"] for event in ended.of("retried"))
     every = [pid for value in (0.1, 0.2) for attempts in pids(here, value).values() for pid in attempts]
-    assert gone(*every)
+    until_gone(*every)
 
 
 @pytest.mark.slow
@@ -148,5 +146,5 @@ def test_a_worker_that_does_not_come_to_its_end_is_replaced(study: Run, here: Pa
     assert ended.record.trials["0"].reason == "ZeroDivisionError: by the other"
     stuck, after = pids(here, 0.1), pids(here, 0.2)
     assert stuck["0"] == after["0"]
-    assert gone(*stuck["1"])
+    until_gone(*stuck["1"])
     assert stuck["1"] != after["1"]

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import torch
 from command_line import compose
+from put_back import isolation_undone
 from pytorch_lightning import Trainer
-from trial_parts import ACCURACY, Reports, context, isolation_undone
+from trial_parts import ACCURACY, Reports, context
 
 from raytune_nn.data import DigitsDataModule
 from raytune_nn.data.arrays import Arrays

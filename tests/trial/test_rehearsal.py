@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import rehearsal_parts
 import torch
+from put_back import isolation_undone
 from rehearsal_parts import DIGITS, MLP, chosen, digits, refused
-from trial_parts import base_config, context, isolation_undone
+from trial_parts import base_config, context
 
 from raytune_nn.trial.isolation import trial_threads
 from raytune_nn.trial.rehearsal import prepare, rehearse

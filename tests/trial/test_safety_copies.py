@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 from event_files import Run
+from put_back import isolation_undone
 from test_training_state import EPOCHS, MIXUP, digits, schedule
-from trial_parts import Net, Reports, base_config, context, isolation_undone
+from trial_parts import Net, Reports, base_config, context
 
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import torch
 from fold_parts import THREE, VALUES, fold_config
-from trial_parts import Net, Reports, base_config, context, isolation_undone
+from put_back import isolation_undone
+from trial_parts import Net, Reports, base_config, context
 
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.checkpoints import state_path

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from trial_parts import Reports, base_config, context, isolation_undone
+from put_back import isolation_undone
+from trial_parts import Reports, base_config, context
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 from event_files import Run
-from trial_parts import Net, Reports, base_config, context, isolation_undone
+from put_back import isolation_undone
+from trial_parts import Net, Reports, base_config, context
 
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from fold_parts import THREE, VALUES, FoldNet, fold_config
+from put_back import isolation_undone
 from test_training_state import EPOCHS, MIXUP, digits, schedule
-from trial_parts import Reports, context, isolation_undone
+from trial_parts import Reports, context
 
 from raytune_nn.trial.fit import run_trial
 from raytune_nn.trial.isolation import Isolation

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +151,3 @@ class Reports(list[Report]):
 
     def values(self, name: str) -> list[float]:
         return [report.metrics[name] for report in self]
-
-
-def isolation_undone() -> Iterator[None]:
-    """The body of a fixture: what an Isolation changes in this process for good is put back."""
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    gc.unfreeze()
