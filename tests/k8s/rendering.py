@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest import mock
 
-from command_line import inside
+from command_line import inside, run
 
 from raytune_nn.cluster.submit import kuberay
 from raytune_nn.cluster.submit.submission import Submission, arguments_inside
 from raytune_nn.config.compose import Composed
 from raytune_nn.config.submitters import KubeRayConfig
+from raytune_nn.trial.targets import TargetCheck
 
 
 def submission(*arguments: str) -> Submission:
@@ -19,6 +21,14 @@ def submission(*arguments: str) -> Submission:
 
 def render(*arguments: str) -> str:
     return kuberay.render(submission(*arguments))
+
+
+def printed(*arguments: str) -> str:
+    """What the whole command prints, but for the import of what it names, which takes seconds."""
+    with mock.patch.object(TargetCheck, "run_apart"):
+        ran = run(*arguments, "cluster.dry_run=true")
+    assert ran.code == 0, ran.err
+    return ran.out
 
 
 def _submission(composed: Composed) -> Submission:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 import rules
 import yaml
-from command_line import run
 from manifests import K8S, one, overlay, pods, with_base
-from rendering import render
+from rendering import printed, render
 
 from raytune_nn import __version__
 
@@ -35,14 +34,12 @@ def test_ten_commands_lead_to_a_running_job() -> None:
     ]
 
 
-@pytest.mark.usefixtures("here", "checked_here")
+@pytest.mark.usefixtures("here")
 def test_the_command_among_them_renders_a_job_that_breaks_no_rule(tmp_path: Path) -> None:
     (typed,) = [shlex.split(line)[3:] for line in COMMANDS if "raytune_nn" in line]
-    ran = run(*typed, "cluster.dry_run=true")
-    assert ran.code == 0, ran.err
     into = tmp_path / "built"
     into.mkdir()
-    assert rules.broken(with_base(into, ran.out)) == {}
+    assert rules.broken(with_base(into, printed(*typed))) == {}
 
 
 def test_files_that_are_named_are_there() -> None:
