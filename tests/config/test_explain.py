@@ -41,7 +41,12 @@ OPTIONS = [
         f"mlp/nope (model: {MODELS})",
         "model=mlp",
     ),
-    ("cluster=zzz", "cluster must be one of its options", "zzz (cluster: existing, kuberay, local, slurm)", "cluster=existing"),
+    (
+        "cluster=zzz",
+        "cluster must be one of its options",
+        "zzz (cluster: existing, kuberay, local, slurm)",
+        "cluster=existing",
+    ),
     (
         "+search=asha search/scheduler=ahsa",
         "search/scheduler must be one of its options",
