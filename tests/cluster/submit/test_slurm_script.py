@@ -102,24 +102,24 @@ def test_a_job_fails_where_a_node_never_joins(slurm: FakeSlurm) -> None:
 
 
 def test_near_the_end_of_its_time_the_study_saves_and_the_job_is_requeued(slurm: FakeSlurm) -> None:
-    slurm.does(SAVES)
-    with slurm.start(slurm.submission()) as process:
-        slurm.wait_for("running")
-        code, err = end_in_order(process, signal.SIGUSR1)
-    assert code == 75
-    assert "SIGUSR1: trials save their states" in err
-    assert (slurm.fakes / "saved").exists()
+    assert "SIGUSR1: trials save their states" in saved_at(slurm, signal.SIGUSR1)
     assert slurm.calls()[-1] == f"scontrol requeue {slurm.job}", "after all of Ray has ended"
 
 
 def test_a_preempted_or_cancelled_job_saves_and_leaves_requeueing_to_slurm(slurm: FakeSlurm) -> None:
+    saved_at(slurm, signal.SIGTERM)
+    assert slurm.calls("scontrol") == []
+
+
+def saved_at(slurm: FakeSlurm, number: signal.Signals) -> str:
+    """What a job says that gets a signal while its driver trains, and has saved."""
     slurm.does(SAVES)
     with slurm.start(slurm.submission()) as process:
         slurm.wait_for("running")
-        code, _ = end_in_order(process, signal.SIGTERM)
+        code, err = end_in_order(process, number)
     assert code == 75
     assert (slurm.fakes / "saved").exists()
-    assert slurm.calls("scontrol") == []
+    return err
 
 
 def test_a_signal_to_all_steps_leaves_ray_to_the_trials_that_save(slurm: FakeSlurm) -> None:
