@@ -50,7 +50,7 @@ class KubeRayConfig(SubmitterConfig):
 
     image: str = MISSING  # of all Pods, with a tag; holds this package, your modules and your data
     namespace: str = MISSING
-    claim: str | None = MISSING  # PersistentVolumeClaim that becomes the study storage; null: study.storage is a URL
+    claim: str | None = MISSING  # PersistentVolumeClaim that becomes the study storage; null: none, where that is a URL
     secret: str | None = MISSING  # Secret whose keys the Pods have as environment variables
     min_workers: int = MISSING  # worker Pods that the job begins with
     max_workers: int = MISSING  # worker Pods up to which Ray's autoscaler may go

@@ -112,7 +112,7 @@ def _arguments(submission: Submission) -> list[str]:
         raise ConfigError(
             "a job's studies must have a place that outlives its Pods",
             f"cluster.claim=null, study.storage={places[-1] if places else 'not given'}",
-            "cluster.claim=raytune-nn-studies, or study.storage=s3://bucket/studies",
+            "cluster.claim=raytune-nn-studies",
         )
     kept = [text for text in submission.arguments if not text.startswith("study.storage=")]
     return [*kept, f"study.storage={STUDIES}", "cluster.address=auto"]
