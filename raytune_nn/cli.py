@@ -19,7 +19,7 @@ from raytune_nn.config.explain import explain, nearest
 from raytune_nn.config.hydra_settings import only_searchpath
 from raytune_nn.errors import ConfigError, InterruptedStudyError, RaytuneError
 from raytune_nn.modes import run_mode
-from raytune_nn.study.interrupt import terminable
+from raytune_nn.study.interrupt import Signals
 
 # Hydra keeps its hands off: no folders, no log files, no logging set-up.
 _HYDRA = (
@@ -43,16 +43,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code (``raytune_nn.errors`` lists them).
 
     Args:
-        arguments: Hydra flags and overrides in any order; None: those of the process.
+        arguments: Hydra flags and overrides in any order; None: those of the process, which ends with the command.
     """
+    lasting = arguments is None
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if "--version" in arguments:
         print(__version__)
         return 0
     _import_from_here()
     try:
-        with terminable():
-            _compose_and_run(arguments)
+        with Signals(lasting) as signals:
+            _compose_and_run(arguments, signals)
     except RaytuneError as error:
         return _fail(error)
     except OmegaConfBaseException as error:
@@ -71,13 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _compose_and_run(arguments: Sequence[str]) -> None:
+def _compose_and_run(arguments: Sequence[str], signals: Signals) -> None:
     """Everything happens inside Hydra's task, where branches of the search space can still be composed."""
     failure: list[BaseException] = []
 
     def task(config: DictConfig) -> None:
         try:
-            run_mode(read_composed(config, arguments))
+            run_mode(read_composed(config, arguments), signals)
         except BaseException as error:  # past Hydra, which would print it and exit 1
             failure.append(error)
 

@@ -55,7 +55,7 @@ def run(*arguments: str) -> Ran:
 def inside(task: Callable[[Composed], Result], *arguments: str) -> Result:
     """Composes a command and calls ``task`` where its mode would run, inside Hydra."""
     results: list[Result] = []
-    with mock.patch("raytune_nn.cli.run_mode", lambda composed: results.append(task(composed))), composed_once:
+    with mock.patch("raytune_nn.cli.run_mode", lambda composed, _: results.append(task(composed))), composed_once:
         ran = run(*arguments)
     assert ran.code == 0, ran.err
     return results[0]
@@ -68,7 +68,7 @@ def compose(*arguments: str) -> Composed:
 
 def refused(*arguments: str, task: Callable[[Composed], object] = lambda composed: None) -> Ran:
     """The message of a command that does not compose, or whose ``task`` refuses it; no mode runs."""
-    with mock.patch("raytune_nn.cli.run_mode", task), composed_once:
+    with mock.patch("raytune_nn.cli.run_mode", lambda composed, _: task(composed)), composed_once:
         ran = run(*arguments)
     assert ran.code == 2, f"exit code {ran.code}: {ran.out}{ran.err}"
     assert "Traceback" not in ran.err

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from raytune_nn.config.compose import Composed
 from raytune_nn.config.schema import Mode
+from raytune_nn.study.interrupt import Signals
 
 
-def run_mode(composed: Composed) -> None:
+def run_mode(composed: Composed, signals: Signals) -> None:
     """Runs the mode that the configuration asks for.
+
+    Args:
+        signals: Those to this process while it does so.
 
     Raises:
         RaytuneError: Whatever the user has to know; its exit code is the command's.
@@ -36,8 +40,8 @@ def run_mode(composed: Composed) -> None:
     elif composed.settings.search is None:
         from raytune_nn.modes.train import train
 
-        train(composed)
+        train(composed, signals)
     else:
         from raytune_nn.modes.search import search
 
-        search(composed)
+        search(composed, signals)

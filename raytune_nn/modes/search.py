@@ -19,17 +19,12 @@ from raytune_nn.study.session import open_study, read_finished
 SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
 
 
-def search(composed: Composed) -> None:
+def search(composed: Composed, signals: Signals) -> None:
     """Checks, starts a cluster, runs the study, and shows who won.
 
     Raises:
         RaytuneError: Bad configuration, a study without a successful trial, or an interruption.
     """
-    with Signals() as signals:
-        _search(composed, signals)
-
-
-def _search(composed: Composed, signals: Signals) -> None:
     checked = preflight(composed)
     plan, folder = checked.plan, checked.folder
     if checked.exists and (record := read_finished(plan, folder)) is not None:

@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 0.5  # between two looks at the disk
 
 
-def train(composed: Composed) -> None:
+def train(composed: Composed, signals: Signals) -> None:
     """Checks, trains, and shows what came of it.
 
     Raises:
         RaytuneError: Bad configuration, a failed training, or an interruption.
     """
-    with Signals() as signals:
-        _train(composed, signals)
-
-
-def _train(composed: Composed, signals: Signals) -> None:
     checked = preflight(composed)
     plan, folder = checked.plan, checked.folder
     if checked.exists and (record := read_finished(plan, folder)) is not None:

@@ -27,24 +27,19 @@ HURRY_SECONDS = 4.0  # for all that is left after a second signal; then this pro
 Say = Callable[[str], None]
 
 
-@contextmanager
-def terminable() -> Iterator[None]:
-    """While inside, SIGTERM raises KeyboardInterrupt as SIGINT does, so that what was started ends in order."""
-    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, earlier)
-
-
 class Signals:
     """Hears the signals to this process; a context around all that a command does, in the main thread.
 
     Before a study is opened, the first one raises KeyboardInterrupt; while it runs (`interrupting`), it winds the study
     down; and before and after that it is noted, since opening and closing come to their ends by themselves.
+
+    Args:
+        lasting: Whether this process ends with the command: afterwards signals are ignored, since they come too late to
+            change how it ended, instead of handled as before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lasting: bool = False) -> None:
+        self._lasting = lasting
         self._count = 0
         self._opens = False
         self._conductor: Conductor | None = None  # of the study that runs
@@ -70,7 +65,7 @@ class Signals:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._earlier.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self._lasting else handler)
         self._heard.put(False)
         self._watcher.join()
 

@@ -79,7 +79,7 @@ def check_left(place: Place, ended: Ended, words: str) -> None:
     Args:
         words: What it says where it ends in order.
     """
-    assert ended.code == 75, ended.err
+    assert ended.code == 75, (ended.code, ended.err)
     status = summary(place.study())["status"]
     if words in ended.err:
         assert status == "interrupted"

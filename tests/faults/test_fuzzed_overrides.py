@@ -41,7 +41,7 @@ def test_a_flag_is_no_value_of_another(line: list[str], here: Path) -> None:
 
 
 def check(line: list[str], here: Path) -> None:
-    with mock.patch("raytune_nn.cli.run_mode", preflight), composed_once:
+    with mock.patch("raytune_nn.cli.run_mode", lambda composed, _: preflight(composed)), composed_once:
         ran = run(*line)
     assert ran.code in (0, 2), ran.err
     assert "Traceback" not in ran.err

@@ -19,7 +19,7 @@ from raytune_nn.modes.train import _train_one
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study import interrupt
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.interrupt import SIGNALS, Signals, terminable
+from raytune_nn.study.interrupt import SIGNALS, Signals
 from raytune_nn.trial import fit
 
 SAVING = "interrupted: trials that run save their states, which may take up to 60 s; a second signal leaves at once"
@@ -146,6 +146,13 @@ def test_a_single_training_that_waits_for_its_storage_has_not_failed(
     assert (states(conductor), conductor.record.status) == (["running"], "interrupted")
 
 
-def test_elsewhere_sigterm_is_as_ctrl_c() -> None:
-    with pytest.raises(KeyboardInterrupt), terminable():
+def test_a_process_that_ends_with_the_command_hears_no_more_signals() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with pytest.raises(KeyboardInterrupt), Signals(lasting=True):
         signal.raise_signal(signal.SIGTERM)
+    try:
+        for number in SIGNALS:
+            signal.raise_signal(number)
+    finally:
+        for number, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(number, handler)
