@@ -9,11 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -77,10 +78,15 @@ class RayNodes:
         """Of commands that join it."""
         return {"RAY_AUTH_TOKEN_PATH": str(self.token)}
 
-    def add(self, cpus: int) -> RayNode:
-        """Starts one more node, and returns once it is there."""
+    def add(self, cpus: int, hidden: Sequence[Path] = ()) -> RayNode:
+        """Starts one more node, and returns once it is there.
+
+        Args:
+            hidden: Folders that are empty there, as those of another machine; hiding takes the permission to mount.
+        """
+        start = [sys.executable, __file__, str(self._folder), str(cpus), self.address]
         process = subprocess.Popen(
-            [sys.executable, __file__, str(self._folder), str(cpus), self.address],
+            _without(hidden, start) if hidden else start,
             env={**os.environ, **_ENVIRONMENT, **self.environment},
             stdin=subprocess.PIPE,  # the node ends with it, and so with this process
             stdout=subprocess.PIPE,
@@ -118,6 +124,12 @@ def ray_nodes(folder: Path, *cpus: int) -> Iterator[RayNodes]:
         yield nodes
     finally:
         nodes.end()
+
+
+def _without(hidden: Sequence[Path], command: Sequence[str]) -> list[str]:
+    """The command in a view of the file system of its own."""
+    mounts = " && ".join(f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in hidden)
+    return ["unshare", "--mount", "sh", "-c", f"{mounts} && exec {shlex.join(command)}"]
 
 
 def _title(pid: int) -> bytes:

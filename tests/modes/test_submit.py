@@ -60,6 +60,7 @@ def test_the_command_inside_is_the_one_that_was_typed(calls: Path, here: Path) -
     ran = run(*SUBMIT, *typed, "cluster.dry_run=true")
     command = inside(ran.out)
     handed_on = ["cluster.cpus=16.0", "cluster.report_every=0.25", "cluster.grace_seconds=30.0"]
+    handed_on += ["cluster.wait_minutes=10.0"]
     kept = ["+search=asha", "--config-dir", "mine", "study.name=first", "seed=3"]
     assert sorted(command) == sorted(["-m", "raytune_nn", *kept, "cluster=existing", *handed_on])
     there = compose(*command[2:])
