@@ -20,7 +20,7 @@ from pathlib import Path
 from unittest import mock
 
 HOST = "127.0.0.1"
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_prestart_worker_first_driver": "0",
@@ -87,7 +87,7 @@ class RayNodes:
         start = [sys.executable, __file__, str(self._folder), str(cpus), self.address]
         process = subprocess.Popen(
             _without(hidden, start) if hidden else start,
-            env={**os.environ, **_ENVIRONMENT, **self.environment},
+            env={**os.environ, **ENVIRONMENT, **self.environment},
             stdin=subprocess.PIPE,  # the node ends with it, and so with this process
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -172,12 +172,13 @@ def _start(folder: str, cpus: int, address: str) -> None:
         gcs_address=address or None,
     )
     node = Node(params, head=not address, shutdown_at_exit=True, spawn_reaper=False)
-    _wait_for(node.gcs_address, node.node_id)
+    wait_for(node.gcs_address, node.node_id)
     print(node.gcs_address, node.node_id, flush=True)
     sys.stdin.read()
 
 
-def _wait_for(address: str, id: str) -> None:
+def wait_for(address: str, id: str) -> None:
+    """Returns once a node is there."""
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
 
     client = GcsClient(address=address)

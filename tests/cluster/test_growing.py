@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
-from lost_nodes import cluster_and_place, command, epochs, node_of, of, pids
-from processes import TIMEOUT, Place, events, rows, wait_until
+from autoscaled_nodes import autoscaled_nodes
+from lost_nodes import cluster_and_place, command, epochs, node_of, of, pids, write_module
+from processes import TIMEOUT, Place, events, new_place, rows, wait_until
 
 THREE = {0.1: "long", 0.2: "long", 0.3: "long"}
 
@@ -73,3 +75,24 @@ def test_modules_reach_a_node_without_them_and_one_without_the_storage_ends_the_
         assert trained == [1, 2, 3, 4, 5, 6], "trials had saved their states"
         assert (place.leftovers(), place.processes()) == ([], [])
         assert sorted(path.name for path in share.iterdir()) == ["first", "notes"]
+
+
+@pytest.mark.slow
+def test_an_autoscaler_adds_the_nodes_that_trials_wait_for(tmp_path: Path) -> None:
+    """It has none when the study begins, and all that the study may use while trials wait."""
+    write_module(tmp_path)
+    with (
+        tempfile.TemporaryDirectory(prefix="rtn-") as folder,
+        autoscaled_nodes(Path(folder), most=2) as nodes,
+        new_place(tmp_path, environment=nodes.environment) as place,
+    ):
+        more = ("cluster.max_slots=2", "budget.max_epochs=3")
+        ran = place.run(*command(nodes, "first", THREE, *more))
+        assert ran.code == 0, ran.err
+        assert "waiting for nodes with room for a worker of a trial: 0 of 1 are there" in ran.out
+        assert [row["state"] for row in rows(place.study())] == ["complete"] * 3
+        first = [event["type"] for event in of(place, "first", "") if event["type"] in ("started", "ended")][:2]
+        assert first == ["started", "started"], "two at once"
+        large = place.run(*command(nodes, "large", THREE, *more, "resources.cpus=2", "cluster.wait_minutes=0.2"))
+        assert large.code == 2, large.err
+        assert "a worker of a trial must fit on one node of the cluster" in large.err

@@ -97,6 +97,7 @@ def test_a_site_has_an_option_of_its_own(calls: Path, here: Path) -> None:
         (["cluster.address=auto"], "a job brings a cluster of its own, which has no address yet", "cluster.address="),
         (["study.resume=never"], "a job that runs again resumes its study", "study.resume=auto"),
         (["resources.gpus=1"], "a worker of a trial must fit on a node", "cluster.gpus_per_node=1"),
+        (["cluster.min_nodes=9"], "cluster.min_nodes must not be more than the job's nodes", "cluster.min_nodes="),
         (["budget.num_trials=0"], "budget.num_trials", "budget.num_trials="),
         (["+trainer.foo=1"], "trainer.foo must be a keyword of pytorch_lightning.Trainer", "~trainer.foo"),
         (["cluster.node=2"], "cluster.node must be a key of the configuration", "cluster.nodes=2"),
