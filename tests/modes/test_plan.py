@@ -51,7 +51,7 @@ def test_a_cluster_that_is_to_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("raytune_nn.modes.preflight.find_capacity", lambda settings: there)
     plan = planned("+search=random", "budget.num_trials=40", "budget.max_epochs=9")
     assert plan["slots"] == "4 trials at once, 16 when the cluster has grown, each 1 CPU"
-    assert ": 18 models" in plan["disk"], "of those that run then"
+    assert ": 34 models" in plan["disk"], "of 16 that run, 16 that are written, the best and its copy"
 
 
 def test_a_single_training(here: Path) -> None:
