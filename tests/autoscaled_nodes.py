@@ -75,7 +75,13 @@ def _configuration(address: str, most: int, idle_seconds: float) -> dict[str, ob
         "max_workers": most,
         "idle_timeout_minutes": idle_seconds / 60,
         "upscaling_speed": 1.0,
-        "provider": {"type": "fake_multinode", "launch_multiple": True, "head_node_id": HEAD, "gcs_address": address},
+        "provider": {
+            "type": "external",  # by its own name, Ray's installed package lacks a file for it
+            "module": "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider",
+            "launch_multiple": True,
+            "head_node_id": HEAD,
+            "gcs_address": address,
+        },
         "head_node_type": "ray.head.default",
         "available_node_types": {
             "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},

@@ -86,7 +86,7 @@ def test_an_autoscaler_adds_the_nodes_that_trials_wait_for(tmp_path: Path) -> No
         autoscaled_nodes(Path(folder), most=2) as nodes,
         new_place(tmp_path, environment=nodes.environment) as place,
     ):
-        more = ("cluster.max_slots=2", "budget.max_epochs=3")
+        more = ("cluster.max_slots=2", "cluster.wait_minutes=3", "budget.max_epochs=3")
         ran = place.run(*command(nodes, "first", THREE, *more))
         assert ran.code == 0, ran.err
         assert "waiting for nodes with room for a worker of a trial: 0 of 1 are there" in ran.out
