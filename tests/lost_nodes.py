@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from autoscaled_nodes import Autoscaled
 from processes import REPOSITORY, Place, events, new_place, noted_pids, write_options
 
 sys.path.append(str(REPOSITORY / "scripts" / "bench"))
@@ -36,8 +37,7 @@ COMMAND = (
 @contextmanager
 def cluster_and_place(work: Path, *cpus: int) -> Iterator[tuple[RayNodes, Place]]:
     """A cluster, and where commands run that may join it, with the module and its options beside them."""
-    (work / "failing_module.py").write_text((REPOSITORY / "tests" / "faults" / "failing_module.py").read_text())
-    write_options(work, FILES)
+    write_module(work)
     with (
         tempfile.TemporaryDirectory(prefix="rtn-") as folder,
         ray_nodes(Path(folder), *cpus) as nodes,
@@ -46,7 +46,13 @@ def cluster_and_place(work: Path, *cpus: int) -> Iterator[tuple[RayNodes, Place]
         yield nodes, place
 
 
-def command(nodes: RayNodes, name: str, does: Mapping[float, str], *more: str) -> tuple[str, ...]:
+def write_module(work: Path) -> None:
+    """The module and its options."""
+    (work / "failing_module.py").write_text((REPOSITORY / "tests" / "faults" / "failing_module.py").read_text())
+    write_options(work, FILES)
+
+
+def command(nodes: RayNodes | Autoscaled, name: str, does: Mapping[float, str], *more: str) -> tuple[str, ...]:
     """A study of these trials, by their values."""
     points = ", ".join(f"{{model: {{value: {value}, does: {what}}}}}" for value, what in does.items())
     of_study = (f"study.name={name}", f"search.points=[{points}]", f"budget.num_trials={len(does)}")

@@ -128,8 +128,17 @@ def _ask(address: str) -> RunningCluster:
         rule = "the cluster must run the same versions of Ray and Python as this command"
         found = f"{both[0]} at {address}, {both[1]} here"
         raise UnusableError(rule, found, f"pip install ray=={theirs[0]}, in a Python {theirs[1]}")
+    return RunningCluster(address, alive_nodes(client))
+
+
+def alive_nodes(client: Any) -> tuple[Node, ...]:
+    """Those that a cluster has now.
+
+    Args:
+        client: Ray's own to the cluster's head, a ``GcsClient``.
+    """
     found = client.get_all_node_info(timeout=ANSWER_SECONDS).values()
-    return RunningCluster(address, tuple(_node(info) for info in found if info.state == info.ALIVE))
+    return tuple(_node(info) for info in found if info.state == info.ALIVE)
 
 
 def _node(info: Any) -> Node:

@@ -18,8 +18,13 @@ class Capacity:
 
     cpus: float
     gpus: float
-    slots: int  # trials at once
-    most: int | None = None  # of them, though more would fit: the study has a part of a cluster; None: all that fit
+    slots: int  # trials that fit at once; 0: none yet, of a cluster that is to grow
+    most: int | None = None  # at once, though more may fit, now or when the cluster has grown; None: all that fit
+
+    @property
+    def at_once(self) -> int:
+        """Trials that may come to run at once."""
+        return max(self.slots, self.most or 0)
 
 
 def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacity:
@@ -47,7 +52,23 @@ def plan_capacity(cluster: ClusterConfig, resources: ResourcesConfig) -> Capacit
                 f"resources.memory={memory / slots / workers:.1f}",
             )
         slots = min(slots, times(memory, resources.memory * workers))
-    return Capacity(cpus, gpus, slots)
+    if cluster.min_nodes is not None and cluster.min_nodes > 1:
+        rule = "a private Ray has one node"
+        raise ConfigError(rule, f"cluster.min_nodes={cluster.min_nodes}", "cluster.min_nodes=null, or cluster=existing")
+    most = None if cluster.max_slots is None else min(cluster.max_slots, slots)
+    return Capacity(cpus, gpus, slots if most is None else most, most)
+
+
+def worker_bundle(resources: ResourcesConfig, gpus: float) -> dict[str, float]:
+    """What Ray keeps free for one worker of a trial.
+
+    Args:
+        gpus: Of it; a trial may have a GPU alone that others share.
+    """
+    bundle = {"CPU": resources.cpus, "GPU": gpus}
+    if resources.memory is not None:
+        bundle["memory"] = resources.memory * 2**30
+    return {name: amount for name, amount in bundle.items() if amount}
 
 
 def trials_on_one_gpu(capacity: Capacity, resources: ResourcesConfig) -> int:
@@ -78,12 +99,23 @@ def check_amounts(cluster: ClusterConfig, resources: ResourcesConfig) -> None:
     if not 0 <= cluster.grace_seconds < math.inf:
         rule = "cluster.grace_seconds must not be negative; 0 leaves at once"
         raise ConfigError(rule, cluster.grace_seconds, "cluster.grace_seconds=20")
+    _check_growth(cluster)
     for name, least in (("cpus", 1), ("gpus", 0)):  # Ray counts whole ones: half a core too much never comes free
         there = getattr(cluster, name)
         if there is not None and not (least <= there < math.inf and there == int(there)):
             raise ConfigError(
                 f"cluster.{name} must be a whole number of at least {least}", there, f"cluster.{name}=null"
             )
+
+
+def _check_growth(cluster: ClusterConfig) -> None:
+    for name in ("min_nodes", "max_slots"):
+        number = getattr(cluster, name)
+        if number is not None and number < 1:
+            raise ConfigError(f"cluster.{name} must be at least 1", number, f"cluster.{name}=null")
+    if not 0 < cluster.wait_minutes < math.inf:
+        rule = "cluster.wait_minutes must be greater than 0"
+        raise ConfigError(rule, cluster.wait_minutes, "cluster.wait_minutes=10")
 
 
 def _check_workers(resources: ResourcesConfig) -> None:

@@ -11,8 +11,9 @@ import os
 import secrets
 import shutil
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +32,34 @@ def arrive() -> None:
         os.chdir(os.environ[FOLDER_VARIABLE])
 
 
-def check_nodes(study: Path) -> None:
+def check_nodes(study: Path, known: Container[str] = (), ended: threading.Event | None = None) -> set[str]:
     """Has every node of the connected cluster look and write where a study is, or is to be.
 
     Args:
         study: Its folder; nothing is left there.
+        known: Ids of nodes that need not look again.
+        ended: Once it is set, no answer is waited for any more.
+
+    Returns:
+        The ids of the nodes that looked.
 
     Raises:
         ConfigError: A node does not see what another one writes there.
         UnusableError: A node cannot run this package, or does not answer; or nothing can be written there.
     """
+    nodes = {_name(node): node["NodeID"] for node in _alive() if node["NodeID"] not in known}
+    if not nodes:
+        return set()
     there = next(folder for folder in (study, *study.parents) if folder.is_dir())
     with _marked(there) as (folder, mark):
-        sent = {_name(node): _send(node["NodeID"], folder, mark) for node in _alive()}  # all at once
+        sent = {name: _send(id, folder, mark) for name, id in nodes.items()}  # all at once
+        if ended is not None and not _all_came([future for _, future in sent.values()], ended):
+            return set()
         for name, future in sent.items():
             answer = _answer(name, future)
             if answer is not None:
                 _check_answer(name, answer, folder, mark)
+    return set(nodes.values())
 
 
 def look(folder: str, name: str, mark: str) -> tuple[str, str]:
@@ -86,6 +98,19 @@ def _send(node: str, folder: str, mark: str) -> Any:
     there = NodeAffinitySchedulingStrategy(node, soft=False)
     task = ray.remote(look).options(num_cpus=0, max_retries=0, scheduling_strategy=there)
     return node, task.remote(folder, node, mark)
+
+
+def _all_came(futures: list[Any], ended: threading.Event) -> bool:
+    """Waits in a thread, which must not be inside Ray when that is shut down."""
+    import ray
+
+    end = time.monotonic() + VISIT_SECONDS
+    while len(ray.wait(futures, num_returns=len(futures), timeout=0.2)[0]) < len(futures):
+        if ended.is_set():
+            return False
+        if time.monotonic() > end:
+            break  # whoever asks for the answers is told so
+    return True
 
 
 def _answer(name: str, sent: tuple[str, Any]) -> tuple[str, str, str] | None:

@@ -99,6 +99,9 @@ class ClusterConfig:
     address: str | None = MISSING  # <host>:<port> or auto: one that runs already; null: a private one on this machine
     report_every: float = MISSING  # seconds: reports of a slot that need no answer go out together
     grace_seconds: float = MISSING  # after a SIGTERM or Ctrl-C, for running trials to save their states; 0: none
+    min_nodes: int | None = MISSING  # that can hold a worker of a trial: a study waits for so many; null: for none
+    wait_minutes: float = MISSING  # for min_nodes, and for room for a first trial where max_slots is given
+    max_slots: int | None = MISSING  # trials at once: those that do not fit yet wait for an autoscaler; null: what fits
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from raytune_nn.cluster.nodes import find_cluster
 from raytune_nn.cluster.resources import Capacity, plan_capacity
-from raytune_nn.cluster.shares import plan_share
+from raytune_nn.cluster.shares import holding, plan_share
 from raytune_nn.cluster.submit.submitters import submitter_of
 from raytune_nn.config.schema import Config, Mode
 from raytune_nn.errors import ConfigError
@@ -24,11 +24,22 @@ def find_capacity(settings: Config) -> tuple[str | None, Capacity]:
     if submitter is not None:
         _check_submitted(settings)
         submitter.check(cluster, resources)
-        return None, plan_share(submitter.planned_nodes(cluster), cluster, resources)
+        planned = submitter.planned_nodes(cluster)
+        _check_planned(len(holding(planned, resources)), cluster.min_nodes)
+        return None, plan_share(planned, cluster, resources)
     if cluster.address is None or settings.search is None:
         return None, plan_capacity(cluster, resources)
     found = find_cluster(cluster.address)
-    return found.address, plan_share(found.nodes, cluster, resources)
+    grows = cluster.max_slots is not None or len(holding(found.nodes, resources)) < (cluster.min_nodes or 0)
+    return found.address, plan_share(found.nodes, cluster, resources, grows)
+
+
+def _check_planned(holding: int, wanted: int | None) -> None:
+    """Nodes that a job does not ask for never come."""
+    if holding and wanted is not None and wanted > holding:
+        rule = "cluster.min_nodes must not be more than the job's nodes with room for a worker of a trial"
+        found = f"cluster.min_nodes={wanted}, of {holding} such nodes"
+        raise ConfigError(rule, found, f"cluster.min_nodes={holding}")
 
 
 def _check_submitted(settings: Config) -> None:

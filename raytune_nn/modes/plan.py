@@ -46,7 +46,7 @@ def describe(checked: Checked, size: Size | None = None) -> str:
         ("slots", _slots(capacity, settings.resources)),
     ]
     if size is not None:
-        rows.append(("disk", _disk(peak(study, capacity.slots, size))))
+        rows.append(("disk", _disk(peak(study, capacity.at_once, size))))
     lines = [f"{name:<10} {value}" for name, value in rows]
     return "\n".join([*lines, *_space_lines(study.space)])
 
@@ -88,7 +88,8 @@ def _megabytes(count: int) -> str:
 
 def _slots(capacity: Capacity, resources: ResourcesConfig) -> str:
     shared = trials_on_one_gpu(capacity, resources)
-    each = f"{counted(capacity.slots, 'trial')} at once, each {_amounts(resources)}"
+    grows = f", {capacity.most} when the cluster has grown" if capacity.at_once > capacity.slots else ""
+    each = f"{counted(capacity.slots, 'trial')} at once{grows}, each {_amounts(resources)}"
     return f"{each}; {shared} share a GPU" if shared > 1 else each
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from raytune_nn.cluster.connect import local_cluster
 from raytune_nn.cluster.existing import existing_cluster
 from raytune_nn.cluster.headroom import check_headroom
+from raytune_nn.cluster.newcomers import Newcomers
 from raytune_nn.config.compose import Composed
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
@@ -39,22 +41,35 @@ def search(composed: Composed, signals: Signals) -> None:
 
 def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
     plan, settings = checked.plan, checked.plan.settings
-    with _cluster(checked) as scratch:
+    grace = settings.cluster.grace_seconds
+    with _cluster(checked, view) as (scratch, newcomers):
         from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
 
         signals.opening()
         with open_study(plan, checked.folder, view.heard) as conductor:
-            with signals.interrupting(conductor, settings.cluster.grace_seconds, view.say):
+
+            def refresh() -> None:
+                if newcomers is not None and newcomers.fault is not None and conductor.fault is None:
+                    conductor.fault = newcomers.fault
+                    conductor.interrupt(grace)
+                view.refresh()
+
+            with signals.interrupting(conductor, grace, view.say):
                 context, most = plan.context(checked.folder), checked.capacity.most
-                run_study(conductor, context, checked.targets, settings.resources, scratch, view.refresh, most)
+                run_study(conductor, context, checked.targets, settings.resources, scratch, refresh, most)
             conductor.close(signals.came)
         return conductor
 
 
-def _cluster(checked: Checked) -> AbstractContextManager[str]:
-    """The one that runs already, or a private one; inside is the folder for Ray Tune's files."""
-    capacity, settings = checked.capacity, checked.plan.settings
+@contextmanager
+def _cluster(checked: Checked, view: LiveView) -> Iterator[tuple[str, Newcomers | None]]:
+    """The one that runs already, or a private one, which nobody joins; and the folder for Ray Tune's files."""
+    settings, study = checked.plan.settings, checked.folder.path
     if checked.address is not None:
-        return existing_cluster(checked.address, capacity, settings.verbose, checked.folder.path)
+        there, wanted, verbose = settings.cluster, settings.resources, settings.verbose
+        with existing_cluster(checked.address, there, wanted, verbose, study, view.say) as joined:
+            yield joined
+        return
     preload = () if settings.resources.gpus else SLOT_MODULES  # a CUDA that was touched does not survive a fork
-    return local_cluster(capacity, settings.verbose, preload)
+    with local_cluster(checked.capacity, settings.verbose, preload) as scratch:
+        yield scratch, None

@@ -21,6 +21,7 @@ from ray.tune.registry import get_trainable_cls, validate_trainable
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from raytune_nn.cluster.resources import worker_bundle
 from raytune_nn.config.schema import ResourcesConfig
 from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.study.conductor import Conductor
@@ -115,11 +116,8 @@ def _own_errors() -> Iterator[None]:
 
 def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFactory:
     """What Ray keeps free for a piece of work; actors are reused among those that ask for the same."""
-    bundle = {"CPU": resources.cpus, "GPU": 1.0 if task.alone else resources.gpus}
-    if resources.memory is not None:
-        bundle["memory"] = resources.memory * 2**30
     # A bundle a worker, all or none: trials that each had some of theirs would wait for each other.
-    return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}] * resources.workers)
+    return PlacementGroupFactory([worker_bundle(resources, 1.0 if task.alone else resources.gpus)] * resources.workers)
 
 
 class _Feed(OfDriver, Searcher):

@@ -9,17 +9,18 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
 HOST = "127.0.0.1"
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_prestart_worker_first_driver": "0",
@@ -77,11 +78,16 @@ class RayNodes:
         """Of commands that join it."""
         return {"RAY_AUTH_TOKEN_PATH": str(self.token)}
 
-    def add(self, cpus: int) -> RayNode:
-        """Starts one more node, and returns once it is there."""
+    def add(self, cpus: int, hidden: Sequence[Path] = ()) -> RayNode:
+        """Starts one more node, and returns once it is there.
+
+        Args:
+            hidden: Folders that are empty there, as those of another machine; hiding takes the permission to mount.
+        """
+        start = [sys.executable, __file__, str(self._folder), str(cpus), self.address]
         process = subprocess.Popen(
-            [sys.executable, __file__, str(self._folder), str(cpus), self.address],
-            env={**os.environ, **_ENVIRONMENT, **self.environment},
+            _without(hidden, start) if hidden else start,
+            env={**os.environ, **ENVIRONMENT, **self.environment},
             stdin=subprocess.PIPE,  # the node ends with it, and so with this process
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -118,6 +124,12 @@ def ray_nodes(folder: Path, *cpus: int) -> Iterator[RayNodes]:
         yield nodes
     finally:
         nodes.end()
+
+
+def _without(hidden: Sequence[Path], command: Sequence[str]) -> list[str]:
+    """The command in a view of the file system of its own."""
+    mounts = " && ".join(f"mount -t tmpfs none {shlex.quote(str(folder))}" for folder in hidden)
+    return ["unshare", "--mount", "sh", "-c", f"{mounts} && exec {shlex.join(command)}"]
 
 
 def _title(pid: int) -> bytes:
@@ -160,12 +172,13 @@ def _start(folder: str, cpus: int, address: str) -> None:
         gcs_address=address or None,
     )
     node = Node(params, head=not address, shutdown_at_exit=True, spawn_reaper=False)
-    _wait_for(node.gcs_address, node.node_id)
+    wait_for(node.gcs_address, node.node_id)
     print(node.gcs_address, node.node_id, flush=True)
     sys.stdin.read()
 
 
-def _wait_for(address: str, id: str) -> None:
+def wait_for(address: str, id: str) -> None:
+    """Returns once a node is there."""
     from ray._raylet import GcsClient  # type: ignore[attr-defined]  # compiled
 
     client = GcsClient(address=address)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,16 @@ from raytune_nn.errors import ConfigError
 
 
 def cluster(cpus: float | None = 8, gpus: float | None = 4, address: str | None = None) -> ClusterConfig:
-    return ClusterConfig(cpus=cpus, gpus=gpus, address=address, report_every=0.25, grace_seconds=20)
+    return ClusterConfig(
+        cpus=cpus,
+        gpus=gpus,
+        address=address,
+        report_every=0.25,
+        grace_seconds=20,
+        min_nodes=None,
+        wait_minutes=10,
+        max_slots=None,
+    )
 
 
 def worker(cpus: float = 1, gpus: float = 0, memory: float | None = None, workers: int = 1) -> ResourcesConfig:
@@ -218,3 +229,23 @@ def test_a_grace_has_an_end(seconds: float) -> None:
     assert refused(there, worker()).fix == "cluster.grace_seconds=20"
     there.grace_seconds = 0.0
     assert plan_capacity(there, worker()).slots == 8
+
+
+def test_a_private_ray_runs_no_more_than_max_slots_trials() -> None:
+    assert plan_capacity(replace(cluster(), max_slots=3), worker()) == Capacity(8, 4, 3, 3)
+    assert plan_capacity(replace(cluster(), max_slots=30), worker()) == Capacity(8, 4, 8, 8), "it does not grow"
+
+
+@pytest.mark.parametrize(
+    ("changed", "found", "fix"),
+    [
+        ({"max_slots": 0}, "0", "cluster.max_slots=null"),
+        ({"min_nodes": 0}, "0", "cluster.min_nodes=null"),
+        ({"min_nodes": 2}, "cluster.min_nodes=2", "cluster.min_nodes=null, or cluster=existing"),
+        ({"wait_minutes": 0}, "0", "cluster.wait_minutes=10"),
+        ({"wait_minutes": math.nan}, "nan", "cluster.wait_minutes=10"),
+    ],
+)
+def test_a_cluster_grows_by_whole_nodes_in_a_finite_time(changed: dict[str, Any], found: str, fix: str) -> None:
+    error = refused(replace(cluster(), **changed), worker())
+    assert (str(error.found), error.fix) == (found, fix)

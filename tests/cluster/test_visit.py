@@ -102,3 +102,10 @@ def test_a_worker_begins_where_the_command_was_typed(tmp_path: Path, monkeypatch
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     arrive()
     assert Path.cwd() == tmp_path
+
+
+def test_only_nodes_that_are_not_known_look(nodes: dict[str, Path], tmp_path: Path) -> None:
+    assert check_nodes(tmp_path) == set(NODES)
+    nodes["a" * 40] = tmp_path / "elsewhere"
+    assert check_nodes(tmp_path, {"a" * 40}) == {"b" * 40}
+    assert check_nodes(tmp_path / "first", set(NODES)) == set()

@@ -62,7 +62,9 @@ def test_the_commands_of_its_header_choose_it_and_the_last_one_can_begin(option:
     group, _, name = option.rpartition("/")
     for arguments in typed:
         builds = arguments is typed[-1] and (option != "trainer/gpu" or torch.cuda.is_available())
-        if option == "cluster/existing" or (option == "trainer/gpu" and not builds):  # preflight wants it to be there
+        if option in ("cluster/auto", "cluster/existing") or (
+            option == "trainer/gpu" and not builds
+        ):  # preflight wants it to be there
             chosen = " ".join(f"{group}={option}" for group, option in compose(*arguments).choices.items())
         else:
             chosen = inside(lambda composed, builds=builds: check(composed, builds), *arguments)  # type: ignore[misc]

@@ -7,6 +7,7 @@ from unittest import mock
 
 from command_line import inside, run
 
+from raytune_nn.cluster.shares import plan_share
 from raytune_nn.cluster.submit import kuberay
 from raytune_nn.cluster.submit.submission import Submission, arguments_inside
 from raytune_nn.config.compose import Composed
@@ -37,4 +38,5 @@ def _submission(composed: Composed) -> Submission:
     kuberay.check(settings.cluster, settings.resources)
     name = settings.study.name or "unnamed"
     typed = arguments_inside(composed.arguments, composed.overrides, None, settings.cluster)
-    return Submission(typed, name, Path(name).absolute(), Path.cwd(), settings.resources, 1, settings.cluster)
+    slots = plan_share(kuberay.planned_nodes(settings.cluster), settings.cluster, settings.resources).slots
+    return Submission(typed, name, Path(name).absolute(), Path.cwd(), settings.resources, slots, settings.cluster)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import rules
+import yaml
 from manifests import K8S, OVERLAYS, build, of_kind, one, overlay, pods
 from rendering import printed, render
 
@@ -35,6 +36,23 @@ def test_each_rule_says_what_it_is_for() -> None:
 def test_the_study_of_the_overlay_is_what_the_command_prints() -> None:
     assert (K8S / "overlays/rayjob/rayjob.yaml").read_text() == printed(*FIRST)
     assert not os.listdir(), "a dry run leaves nothing"
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("typed", "growth"),
+    [
+        (("cluster.min_workers=2", "cluster.max_workers=2"), ["cluster.min_nodes=2"]),
+        (("cluster.max_workers=3", "resources.cpus=2"), ["cluster.min_nodes=1", "cluster.max_slots=6"]),
+        (("cluster.max_workers=3", "cluster.max_slots=5"), ["cluster.max_slots=5", "cluster.min_nodes=1"]),
+        (("cluster.max_workers=3", "cluster.cpus=8"), ["cluster.min_nodes=1", "cluster.max_slots=8"]),
+        (("cluster.max_workers=3", "cluster.min_nodes=3"), ["cluster.min_nodes=3", "cluster.max_slots=12"]),
+    ],
+)
+def test_the_study_grows_and_shrinks_with_the_pods(typed: tuple[str, ...], growth: list[str]) -> None:
+    job = next(each for each in yaml.safe_load_all(render(*FIRST[:-1], *typed)) if each["kind"] == "RayJob")
+    words = job["spec"]["entrypoint"].split()
+    assert [word for word in words if word.startswith(("cluster.min_nodes", "cluster.max_slots"))] == growth
 
 
 @pytest.mark.usefixtures("here")

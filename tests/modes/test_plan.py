@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import run
 
+from raytune_nn.cluster.resources import Capacity
+
 pytestmark = pytest.mark.usefixtures("checked_here")
 
 LR = "search_space.optimizer.lr"
@@ -41,6 +43,15 @@ def test_trials_of_several_workers(here: Path) -> None:
     assert planned(*there, "cluster.gpus=4", "resources.gpus=1")["slots"] == (
         "2 trials at once, each 2 workers of 1 CPU and 1 GPU"
     )
+
+
+@pytest.mark.usefixtures("here")
+def test_a_cluster_that_is_to_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = ("127.0.0.1:6379", Capacity(cpus=4, gpus=0, slots=4, most=16))
+    monkeypatch.setattr("raytune_nn.modes.preflight.find_capacity", lambda settings: there)
+    plan = planned("+search=random", "budget.num_trials=40", "budget.max_epochs=9")
+    assert plan["slots"] == "4 trials at once, 16 when the cluster has grown, each 1 CPU"
+    assert ": 34 models" in plan["disk"], "of 16 that run, 16 that are written, the best and its copy"
 
 
 def test_a_single_training(here: Path) -> None:

@@ -60,6 +60,7 @@ def test_the_command_inside_is_the_one_that_was_typed(calls: Path, here: Path) -
     ran = run(*SUBMIT, *typed, "cluster.dry_run=true")
     command = inside(ran.out)
     handed_on = ["cluster.cpus=16.0", "cluster.report_every=0.25", "cluster.grace_seconds=30.0"]
+    handed_on += ["cluster.wait_minutes=10.0"]
     kept = ["+search=asha", "--config-dir", "mine", "study.name=first", "seed=3"]
     assert sorted(command) == sorted(["-m", "raytune_nn", *kept, "cluster=existing", *handed_on])
     there = compose(*command[2:])
@@ -96,6 +97,7 @@ def test_a_site_has_an_option_of_its_own(calls: Path, here: Path) -> None:
         (["cluster.address=auto"], "a job brings a cluster of its own, which has no address yet", "cluster.address="),
         (["study.resume=never"], "a job that runs again resumes its study", "study.resume=auto"),
         (["resources.gpus=1"], "a worker of a trial must fit on a node", "cluster.gpus_per_node=1"),
+        (["cluster.min_nodes=9"], "cluster.min_nodes must not be more than the job's nodes", "cluster.min_nodes="),
         (["budget.num_trials=0"], "budget.num_trials", "budget.num_trials="),
         (["+trainer.foo=1"], "trainer.foo must be a keyword of pytorch_lightning.Trainer", "~trainer.foo"),
         (["cluster.node=2"], "cluster.node must be a key of the configuration", "cluster.nodes=2"),

@@ -51,7 +51,9 @@ def make_settings(**budget: Any) -> schema.Config:
         objective=schema.ObjectiveConfig("val_acc", "max", schema.Take.best),
         budget=schema.BudgetConfig(**(limits | budget)),
         resources=schema.ResourcesConfig(1, 2, None, 1),
-        cluster=schema.ClusterConfig(None, None, None, report_every=0.25, grace_seconds=20),
+        cluster=schema.ClusterConfig(
+            None, None, None, report_every=0.25, grace_seconds=20, min_nodes=None, wait_minutes=10, max_slots=None
+        ),
         failures=failures,
         checkpoints=schema.CheckpointsConfig(every_minutes, keep_best, keep_states, min_free),
         security=schema.SecurityConfig([]),

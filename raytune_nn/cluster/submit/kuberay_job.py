@@ -105,9 +105,10 @@ def entrypoint(arguments: Sequence[str]) -> str:
 
 def _arguments(submission: Submission) -> list[str]:
     """As typed, but the storage is where the Pods see it, and the cluster is the one that the driver is on."""
+    joined = [*_growth(submission), "cluster.address=auto"]
     places = [text.partition("=")[2] for text in submission.arguments if text.startswith("study.storage=")]
     if places and "://" in places[-1]:
-        return [*submission.arguments, "cluster.address=auto"]
+        return [*submission.arguments, *joined]
     if submission.cluster.claim is None:
         raise ConfigError(
             "a job's studies must have a place that outlives its Pods",
@@ -115,7 +116,15 @@ def _arguments(submission: Submission) -> list[str]:
             "cluster.claim=raytune-nn-studies",
         )
     kept = [text for text in submission.arguments if not text.startswith("study.storage=")]
-    return [*kept, f"study.storage={STUDIES}", "cluster.address=auto"]
+    return [*kept, f"study.storage={STUDIES}", *joined]
+
+
+def _growth(submission: Submission) -> list[str]:
+    """Where nothing else was typed, a study begins with the first workers, and has room on all that may come."""
+    cluster: KubeRayConfig = submission.cluster
+    first = [f"cluster.min_nodes={cluster.min_workers}"] if cluster.min_nodes is None else []
+    scales = cluster.max_workers > cluster.min_workers and cluster.max_slots is None
+    return [*first, *([f"cluster.max_slots={submission.slots}"] if scales else [])]
 
 
 def _spec(cluster: KubeRayConfig, arguments: Sequence[str], labels: Manifest, source: Manifest | None) -> Manifest:

@@ -5,8 +5,23 @@ from __future__ import annotations
 from raytune_nn.cluster.submit.submission import arguments_inside
 from raytune_nn.config.schema import ClusterConfig
 
-CLUSTER = ClusterConfig(cpus=16, gpus=None, address=None, report_every=0.25, grace_seconds=40)
-HANDED_ON = ("cluster=existing", "cluster.cpus=16", "cluster.report_every=0.25", "cluster.grace_seconds=40")
+CLUSTER = ClusterConfig(
+    cpus=16,
+    gpus=None,
+    address=None,
+    report_every=0.25,
+    grace_seconds=40,
+    min_nodes=None,
+    wait_minutes=10,
+    max_slots=None,
+)
+HANDED_ON = (
+    "cluster=existing",
+    "cluster.cpus=16",
+    "cluster.report_every=0.25",
+    "cluster.grace_seconds=40",
+    "cluster.wait_minutes=10",
+)
 
 
 def test_what_only_the_submitter_needs_is_replaced() -> None:
