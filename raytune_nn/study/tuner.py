@@ -21,7 +21,7 @@ from ray.tune.registry import get_trainable_cls, validate_trainable
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.config.schema import Placement, ResourcesConfig
 from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
@@ -118,8 +118,10 @@ def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFac
     bundle = {"CPU": resources.cpus, "GPU": 1.0 if task.alone else resources.gpus}
     if resources.memory is not None:
         bundle["memory"] = resources.memory * 2**30
+    worker = {name: amount for name, amount in bundle.items() if amount}
+    strategy = "SPREAD" if resources.placement is Placement.spread else "PACK"
     # A bundle a worker, all or none: trials that each had some of theirs would wait for each other.
-    return PlacementGroupFactory([{name: amount for name, amount in bundle.items() if amount}] * resources.workers)
+    return PlacementGroupFactory([worker] * resources.workers, strategy=strategy)
 
 
 class _Feed(OfDriver, Searcher):

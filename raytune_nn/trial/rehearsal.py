@@ -28,6 +28,8 @@ from raytune_nn.trial.gpu import is_out_of_memory
 from raytune_nn.trial.instantiate import locate_all, setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.manual import check_manual
+from raytune_nn.trial.ranks import FSDP
+from raytune_nn.trial.sharding import check_sharding
 from raytune_nn.trial.task import Size, StudyContext
 from raytune_nn.trial.tensorboard import TrialLogger
 
@@ -159,6 +161,8 @@ class _StopAtFirstBatch(Checkpoint):
         if self.config["optimizer"].get("_target_") is not None:
             self.begins("optimizer")
             check_manual(pl_module, self.config["lr_scheduler"])
+        if self.config["trainer"].get("strategy") == FSDP:
+            check_sharding(trainer, pl_module)
         self.begins("data")
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
