@@ -150,7 +150,7 @@ def _standalone(config: dict[str, Any], resolved: dict[str, Any]) -> dict[str, A
 
 def _of_one_worker(config: dict[str, Any]) -> dict[str, Any]:
     """What a single training is given in place of several workers."""
-    if config["resources"]["workers"] == 1:
+    if config["resources"].get("workers", 1) == 1:
         return {}
     return {"resources": {**config["resources"], "workers": 1}, "trainer": {**config["trainer"], "strategy": "auto"}}
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from gang_studies import pids, run
 from listed_studies import Ended
 from processes import is_gone, wait_until
@@ -17,7 +18,7 @@ from raytune_nn.study.lost import DIED
 
 Run = Callable[..., Ended]
 
-STRATEGIES = ("ddp", "fsdp")
+STRATEGIES = ("ddp", pytest.param("fsdp", marks=pytest.mark.slow))
 
 
 @pytest.fixture
@@ -134,6 +135,8 @@ def test_two_workers_compute_what_one_does_with_twice_the_batch(study: Run, here
         for name in ("two", "one")
     )
     assert one.keys() == two.keys()
+    alone = yaml.safe_load((here / "two" / "best" / "config.yaml").read_text())
+    assert (alone["resources"]["workers"], alone["trainer"]["strategy"]) == (1, "auto")
     for name, weights in one.items():
         torch.testing.assert_close(two[name], weights, rtol=0, atol=1e-5)
     assert any(not torch.equal(two[name], weights) for name, weights in one.items()), "sums in another order"
