@@ -39,7 +39,9 @@ CASES = {
         lambda module: SGD(module.parameters(), 0.05, momentum=0.9, weight_decay=0.01),
         trainer={"gradient_clip_val": 0.5},
     ),
-    "adagrad": Case(lambda module: Adagrad(module.parameters(), 0.05, fused=True), lambda: [Penalty(0.01, power=1)]),
+    "adagrad": Case(
+        lambda module: Adagrad(module.parameters(), 0.05, eps=0.01, fused=True), lambda: [Penalty(0.01, power=1)]
+    ),
     "rmsprop": Case(lambda module: RMSprop(module.parameters(), 0.01, eps=0.01), lambda: [Penalty(0.01, power=2)]),
     "adam": Case(
         lambda module: Adam(module.parameters(), 0.01, eps=0.01, fused=True),

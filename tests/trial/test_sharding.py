@@ -36,7 +36,7 @@ def test_a_network_with_blocks_and_their_norms_can_be_sharded() -> None:
         ({"optimizer": LBFGS}, "LBFGS, which multiplies whole gradients"),
         ({"callbacks": chosen("StochasticWeightAveraging")}, "StochasticWeightAveraging"),
         ({"callbacks": chosen("GradientNoise")}, "GradientNoise"),
-        ({"callbacks": chosen("Freeze", names="net", unfreeze_epoch=1)}, "Freeze with unfreeze_epoch"),
+        ({"callbacks": chosen("Freeze", names="net.*.0", unfreeze_epoch=1)}, "Freeze with unfreeze_epoch"),
     ],
 )
 def test_what_cannot_is_named(changes: dict[str, Any], found: str) -> None:
