@@ -80,6 +80,13 @@ class BudgetConfig:
     target: float | None = MISSING  # objective value that is good enough; null where there are several
 
 
+class Placement(Enum):
+    """On which nodes the workers of a trial are; where there is no room for that, they are on others."""
+
+    pack = "pack"  # on as few as possible: they talk to each other in every step
+    spread = "spread"  # on as many as possible: each has more of its node's memory and disk
+
+
 @dataclass
 class ResourcesConfig:
     """What one worker of a trial occupies."""
@@ -88,6 +95,7 @@ class ResourcesConfig:
     gpus: float = MISSING  # a fraction: several trials share one GPU, and this is a trial's part of its memory
     memory: float | None = MISSING  # GiB; null: not accounted for
     workers: int = MISSING  # a trial: processes that train one model on different rows; batch sizes are a worker's
+    placement: Placement = MISSING  # of these workers
 
 
 @dataclass

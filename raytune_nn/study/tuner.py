@@ -22,7 +22,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from raytune_nn.cluster.resources import worker_bundle
-from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.config.schema import Placement, ResourcesConfig
 from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.lost import Losses, any_loss_is_an_actors, last_words
@@ -116,8 +116,10 @@ def _own_errors() -> Iterator[None]:
 
 def _placement(resources: ResourcesConfig, task: TrialTask) -> PlacementGroupFactory:
     """What Ray keeps free for a piece of work; actors are reused among those that ask for the same."""
+    strategy = "SPREAD" if resources.placement is Placement.spread else "PACK"
     # A bundle a worker, all or none: trials that each had some of theirs would wait for each other.
-    return PlacementGroupFactory([worker_bundle(resources, 1.0 if task.alone else resources.gpus)] * resources.workers)
+    worker = worker_bundle(resources, 1.0 if task.alone else resources.gpus)
+    return PlacementGroupFactory([worker] * resources.workers, strategy=strategy)
 
 
 class _Feed(OfDriver, Searcher):

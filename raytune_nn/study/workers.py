@@ -7,8 +7,9 @@ from typing import Any
 
 from raytune_nn.config.schema import Config, Mode
 from raytune_nn.errors import ConfigError
+from raytune_nn.trial.ranks import FSDP
 
-_STRATEGIES = ("auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
+_STRATEGIES = ("auto", "ddp", FSDP, "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false")
 _DDP = ("pytorch_lightning.strategies.DDPStrategy", "pytorch_lightning.strategies.ddp.DDPStrategy")
 
 
@@ -23,6 +24,7 @@ def check_workers(settings: Config, trainers: Mapping[str, Mapping[str, Any]]) -
     """
     workers = settings.resources.workers
     if workers == 1:
+        _check_alone(trainers)
         return
     found = f"resources.workers={workers}"
     if settings.search is None:
@@ -33,6 +35,12 @@ def check_workers(settings: Config, trainers: Mapping[str, Mapping[str, Any]]) -
         raise ConfigError(rule, f"objective.folds={settings.objective.folds}, {found}", "resources.workers=1")
     for trainer in trainers.values():
         _check_trainer(trainer, found)
+
+
+def _check_alone(trainers: Mapping[str, Mapping[str, Any]]) -> None:
+    if any(trainer.get("strategy") == FSDP for trainer in trainers.values()):
+        rule = "trainer.strategy=fsdp shards a training over its workers: there must be several"
+        raise ConfigError(rule, "resources.workers=1", "resources.workers=2")
 
 
 def _check_trainer(trainer: Mapping[str, Any], found: str) -> None:

@@ -144,9 +144,15 @@ def _standalone(config: dict[str, Any], resolved: dict[str, Any]) -> dict[str, A
     elsewhere references stay, so that an override of ``budget.max_epochs`` reaches the Trainer too.
     """
     study = {**resolved["study"], "name": None, "resume": "auto", "trial": None}
-    resources = {**config["resources"], "workers": 1}
-    parts = {"model": resolved["model"], "data": resolved["data"], "study": study, "resources": resources}
+    parts = {"model": resolved["model"], "data": resolved["data"], "study": study, **_of_one_worker(config)}
     return {**config, **parts, "search": None, "search_space": {}, "mode": "run"}
+
+
+def _of_one_worker(config: dict[str, Any]) -> dict[str, Any]:
+    """What a single training is given in place of several workers."""
+    if config["resources"].get("workers", 1) == 1:
+        return {}
+    return {"resources": {**config["resources"], "workers": 1}, "trainer": {**config["trainer"], "strategy": "auto"}}
 
 
 def quieten(verbose: int) -> None:

@@ -7,10 +7,8 @@ finds it there, and is told by a small environment who is who.
 from __future__ import annotations
 
 import gc
-import ipaddress
 import os
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,7 +19,8 @@ from lightning_utilities.core import rank_zero
 from torch import distributed
 from torch._C._distributed_c10d import TCPStore
 
-from raytune_nn.trial.ranks import Ranks
+from raytune_nn.trial.interface import interface_towards
+from raytune_nn.trial.ranks import FSDP, Ranks
 
 Value = TypeVar("Value")
 
@@ -59,7 +58,12 @@ class Group(Ranks):
 
     def trainer_keywords(self, trainer: Mapping[str, Any]) -> dict[str, Any]:
         ours = {"num_nodes": self._place.size, "plugins": [_Environment(self._place)]}
-        return ours if trainer.get("strategy") not in (None, "auto") else {**ours, "strategy": "ddp"}
+        strategy = trainer.get("strategy")
+        if strategy == FSDP:
+            from raytune_nn.trial.fully_sharded import FullySharded
+
+            return {**ours, "strategy": FullySharded()}
+        return {**ours, "strategy": "ddp"} if strategy in (None, "auto") else ours
 
 
 def open_store(host: str, size: int) -> tuple[TCPStore, list[Place]]:
@@ -83,8 +87,8 @@ def join(place: Place, store: TCPStore | None = None) -> Group:
     Args:
         store: Worker 0's, which it has opened.
     """
-    if ipaddress.ip_address(place.host).is_loopback and sys.platform == "linux":
-        os.environ["GLOO_SOCKET_IFNAME"] = "lo"  # else it listens on what the machine's name stands for
+    if (interface := interface_towards(place.host, place.port)) is not None:
+        os.environ["GLOO_SOCKET_IFNAME"] = interface  # else it listens on what the machine's name stands for
     vars(rank_zero.rank_zero_only)["rank"] = place.rank
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+FSDP = "fsdp"  # the trainer.strategy that is `raytune_nn.trial.fully_sharded`
+
 Value = TypeVar("Value")
 
 

@@ -28,6 +28,8 @@ from raytune_nn.trial.gpu import is_out_of_memory
 from raytune_nn.trial.instantiate import locate_all, setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.manual import check_manual
+from raytune_nn.trial.ranks import FSDP
+from raytune_nn.trial.sharding import check_sharding
 from raytune_nn.trial.task import Size, StudyContext
 from raytune_nn.trial.tensorboard import TrialLogger
 
@@ -104,6 +106,7 @@ def _refusal(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> ConfigError 
 
 def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
     quieten(int(setting(config, "verbose")))
+    stop.sharded = config["trainer"].get("strategy") == FSDP
     # Modules may ask where they can write. What they warn of, they will warn of again.
     with tempfile.TemporaryDirectory(prefix="rtnn-") as folder, warnings.catch_warnings(action="ignore"):
         logger = TrialLogger(Path(folder), "rehearsal", {}, ["rehearsal"])
@@ -140,6 +143,7 @@ class _StopAtFirstBatch(Checkpoint):
 
     config: Mapping[str, Any]  # interpolations resolved
     size: Size | None = None  # once it is known
+    sharded = False  # whether the trials are, where the rehearsal is not
 
     def __init__(self, measures: bool = False) -> None:
         self.part, self._measures = "data", measures
@@ -159,6 +163,8 @@ class _StopAtFirstBatch(Checkpoint):
         if self.config["optimizer"].get("_target_") is not None:
             self.begins("optimizer")
             check_manual(pl_module, self.config["lr_scheduler"])
+        if self.sharded:
+            check_sharding(trainer, pl_module)
         self.begins("data")
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hand_study import Heard, conduct, make_plan, report, start, states, train
 
-from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.config.schema import Placement, ResourcesConfig
 from raytune_nn.search.asha import ASHA
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.folder import StudyFolder
@@ -116,7 +116,7 @@ def test_its_hours_are_those_of_a_whole_gpu(folder: StudyFolder) -> None:
 
 
 def test_its_task_asks_for_a_whole_gpu() -> None:
-    resources = ResourcesConfig(cpus=2, gpus=0.25, memory=1.5, workers=1)
+    resources = ResourcesConfig(cpus=2, gpus=0.25, memory=1.5, workers=1, placement=Placement.pack)
     bundle = {"CPU": 2.0, "memory": 1.5 * 2**30}
     shared, alone = TrialTask("0", {}, ()), TrialTask("1", {}, (), alone=True)
     assert _placement(resources, shared).bundles == [{**bundle, "GPU": 0.25}]

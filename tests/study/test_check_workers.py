@@ -12,7 +12,7 @@ TWO = ("resources.workers=2", "cluster.cpus=2")
 
 @pytest.mark.usefixtures("here")
 def test_a_study_of_several_workers_a_trial_is_accepted() -> None:
-    for strategy in ("ddp", "ddp_find_unused_parameters_true"):
+    for strategy in ("ddp", "fsdp", "ddp_find_unused_parameters_true"):
         checked = inside(preflight, "+search=asha", *TWO, f"trainer.strategy={strategy}")
         assert checked.capacity.slots == 1
 
@@ -22,7 +22,7 @@ def test_a_study_of_several_workers_a_trial_is_accepted() -> None:
     [
         ((), "resources.workers=2", "+search=random budget.num_trials=1"),
         (("+search=random", "objective.folds=3"), "objective.folds=3, resources.workers=2", "resources.workers=1"),
-        (("+search=random", "trainer.strategy=fsdp"), "trainer.strategy=fsdp", "trainer.strategy=ddp"),
+        (("+search=random", "trainer.strategy=deepspeed"), "trainer.strategy=deepspeed", "trainer.strategy=ddp"),
         (
             ("+search=random", "trainer.devices=2"),
             "trainer.devices=2, resources.workers=2",
@@ -34,6 +34,13 @@ def test_a_study_of_several_workers_a_trial_is_accepted() -> None:
 def test_what_several_workers_cannot_do_is_refused(arguments: tuple[str, ...], found: str, fix: str) -> None:
     ran = refused(*arguments, *TWO, task=preflight)
     assert (ran.found, ran.fix) == (found, fix)
+
+
+@pytest.mark.usefixtures("here")
+def test_one_worker_has_nobody_to_share_its_weights_with() -> None:
+    for command in ((), ("+search=asha",)):
+        ran = refused(*command, "trainer=fsdp", task=preflight)
+        assert (ran.found, ran.fix) == ("resources.workers=1", "resources.workers=2")
 
 
 @pytest.mark.usefixtures("here")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from gang_studies import pids, run
 from listed_studies import Ended
 from processes import is_gone, wait_until
@@ -16,6 +17,8 @@ from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.lost import DIED
 
 Run = Callable[..., Ended]
+
+STRATEGIES = ("ddp", pytest.param("fsdp", marks=pytest.mark.slow))
 
 
 @pytest.fixture
@@ -65,10 +68,11 @@ def test_a_worker_that_dies_ends_the_gang_and_the_trial_is_tried_again(study: Ru
     until_gone(*every)
 
 
-def test_a_paused_training_is_the_one_that_was_not(study: Run) -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_paused_training_is_the_one_that_was_not(study: Run, strategy: str) -> None:
     """With dropout, whose masks are drawn by each worker's own generator: equal to the last bit."""
     points = "search.points=[{optimizer.lr: 0.003}, {optimizer.lr: 1e-4}, {optimizer.lr: 1e-4}]"  # the first is best
-    arguments = ("budget.num_trials=3", "budget.max_epochs=3", points)
+    arguments = ("budget.num_trials=3", "budget.max_epochs=3", points, f"trainer.strategy={strategy}")
     paused = study("paused", "+search=asha", "search/searcher=random", *arguments)
     through = study("through", "+search=random", *arguments)
     assert [event["trial"] for event in paused.of("resumed")] == ["0"]
@@ -103,27 +107,36 @@ def test_all_workers_go_on_from_the_state_before_a_damaged_one(study: Run, monke
     assert ended.of("retried") == []
 
 
-def test_a_population_goes_on_with_the_weights_of_its_best(study: Run) -> None:
-    steps = ("search.scheduler.interval=1", "budget.num_trials=4", "budget.max_epochs=3")
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_population_goes_on_with_the_weights_of_its_best(study: Run, strategy: str) -> None:
+    steps = (
+        "search.scheduler.interval=1",
+        "budget.num_trials=4",
+        "budget.max_epochs=3",
+        f"trainer.strategy={strategy}",
+    )
     ended = study("a", "+search=pbt", *steps)
     assert [trial.state for trial in ended.record.trials.values()] == ["complete"] * 4
     assert any(event["source"] for event in ended.of("resumed"))
     assert [trial.epochs for trial in ended.record.trials.values()] == [3] * 4
 
 
-def test_two_workers_compute_what_one_does_with_twice_the_batch(study: Run, here: Path) -> None:
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_two_workers_compute_what_one_does_with_twice_the_batch(study: Run, here: Path, strategy: str) -> None:
     space = here / "conf" / "search_space"
     space.mkdir(parents=True)
     (space / "fixed.yaml").write_text("{optimizer: {lr: 'choice(0.01)'}}")
     own = ("--config-dir", str(here / "conf"), "search_space=fixed", "budget.num_trials=1", "budget.max_epochs=1")
     in_order = ("+trainer.overfit_batches=30", "model.net.dropout=0", "model.net.norm=none", "optimizer=sgd")
-    study("two", "+search=random", *own, *in_order, "data.batch_size=16")
+    study("two", "+search=random", *own, *in_order, "data.batch_size=16", f"trainer.strategy={strategy}")
     study("one", "+search=random", *own, *in_order, "data.batch_size=32", "resources.workers=1")
     two, one = (
         torch.load(here / name / "checkpoints" / "0" / "model.ckpt", weights_only=True)["state_dict"]
         for name in ("two", "one")
     )
     assert one.keys() == two.keys()
+    alone = yaml.safe_load((here / "two" / "best" / "config.yaml").read_text())
+    assert (alone["resources"]["workers"], alone["trainer"]["strategy"]) == (1, "auto")
     for name, weights in one.items():
         torch.testing.assert_close(two[name], weights, rtol=0, atol=1e-5)
     assert any(not torch.equal(two[name], weights) for name, weights in one.items()), "sums in another order"

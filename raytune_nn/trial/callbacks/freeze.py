@@ -38,6 +38,11 @@ class Freeze(Callback):
         self._frozen: list[Parameter] = []
         self._still: list[nn.Module] = []  # layers whose running statistics stay
 
+    @property
+    def unfreezes(self) -> bool:
+        """Whether what is frozen trains later."""
+        return self._unfreeze_epoch is not None
+
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Finds what to freeze; before the optimizer is made, which then leaves out what never trains."""
         if stage != "fit":
