@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from raytune_nn.cluster.connect import ENVIRONMENT, import_tune, on_loopback, silence
 from raytune_nn.cluster.head_watch import head_watch
@@ -19,17 +18,18 @@ from raytune_nn.cluster.private_folder import private_folder
 from raytune_nn.cluster.resources import Capacity
 from raytune_nn.cluster.undisturbed import undisturbed
 from raytune_nn.cluster.visit import FOLDER_VARIABLE, arrive, check_nodes
+from raytune_nn.store.folder import StudyFolder
 
 
 @contextlib.contextmanager
-def existing_cluster(address: str, capacity: Capacity, verbose: int, study: Path) -> Iterator[str]:
+def existing_cluster(address: str, capacity: Capacity, verbose: int, study: StudyFolder) -> Iterator[str]:
     """Joins a cluster, yields a folder of this driver's own for Ray Tune's files, and leaves it.
 
     Args:
         address: Of a cluster that `raytune_nn.cluster.nodes.find_cluster` has found.
         capacity: What the study may use of it.
         verbose: From 2 on, Ray's own output is shown.
-        study: Folder of the study, which all nodes have to see.
+        study: Its folder, or the place that stands for it, which all nodes have to see.
 
     Raises:
         ConfigError: A node does not see the study's storage.
@@ -47,7 +47,7 @@ def existing_cluster(address: str, capacity: Capacity, verbose: int, study: Path
                 silence(ray)
             node = ray.get_runtime_context().get_node_id()
             with head_watch(address, node):
-                check_nodes(study)
+                check_nodes(study.path, study.storage_url)
                 yield scratch
                 ray.shutdown()
         finally:

@@ -60,6 +60,6 @@ def _cluster(checked: Checked) -> AbstractContextManager[str]:
     """The one that runs already, or a private one; inside is the folder for Ray Tune's files."""
     capacity, settings = checked.capacity, checked.plan.settings
     if checked.address is not None:
-        return existing_cluster(checked.address, capacity, settings.verbose, checked.folder.path)
+        return existing_cluster(checked.address, capacity, settings.verbose, checked.folder)
     preload = () if settings.resources.gpus else SLOT_MODULES  # a CUDA that was touched does not survive a fork
     return local_cluster(capacity, settings.verbose, preload)

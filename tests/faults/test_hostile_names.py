@@ -9,7 +9,7 @@ from command_line import Ran, refused, run
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.modes.preflight import preflight
-from raytune_nn.store.folder import LONGEST_NAME, locate_study
+from raytune_nn.store.locate import LONGEST_NAME, locate_study
 
 ELSEWHERE = ["../x", "/tmp/x", "a/../../x", "a\\..\\x", "..", ".", "", "//", "a/"]
 UNREADABLE = ["a\0b", "a\nb", "a\rb", "a\tb", "\x1b[31mred", "\u202etxt", "\ud800", "a\u2028b", "\x7f", " a", "a "]

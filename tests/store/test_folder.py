@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from raytune_nn.errors import ConfigError, UnusableError
-from raytune_nn.store.folder import StudyFolder, check_storage, locate_study, write_json, write_text, write_yaml
+from raytune_nn.store.folder import StudyFolder, write_json, write_text, write_yaml
 from raytune_nn.store.journal import Journal
+from raytune_nn.store.locate import check_storage, locate_study
 
 
 def everything_in(path: Path) -> list[str]:
