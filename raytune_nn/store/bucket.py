@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from raytune_nn.errors import ConfigError
 
@@ -43,7 +43,7 @@ class Bucket:
     @property
     def url(self) -> str:
         """`read_url` reads it back."""
-        return self.place + (f"?{self.options}" if self.options else "")
+        return f"{self.scheme}://{quote(self.root)}" + (f"?{self.options}" if self.options else "")
 
     @property
     def above(self) -> Bucket:
@@ -101,14 +101,18 @@ def read_url(storage: str) -> Bucket:
     if parts.scheme not in SCHEMES or parts.fragment or not storage.isprintable():
         raise ConfigError(_RULE, shown, _FIX)
     if not _BUCKET.fullmatch(parts.netloc):
-        rule = "study.storage must name a bucket: lower-case letters, digits, - and ., 3 to 63 characters"
+        rule = "study.storage must be the URL of a bucket: lower-case letters, digits, - and ., 3 to 63 characters"
         raise ConfigError(rule, shown, _FIX)
-    prefix = parts.path.strip("/")
-    if prefix and any(name.strip() in ("", ".", "..") or "\\" in name for name in prefix.split("/")):
-        raise ConfigError("study.storage must have plain names between its slashes", shown, _FIX)
+    prefix = unquote(parts.path, errors="replace").strip("/")
+    if prefix and not all(_is_plain(name) for name in prefix.split("/")):
+        raise ConfigError("study.storage must be of plain names between its slashes", shown, _FIX)
     keys = [key for key, _ in parse_qsl(parts.query, keep_blank_values=True)]
     for key in keys:
         if key not in OPTIONS[parts.scheme] or keys.count(key) > 1:
             rule = f"a URL of {parts.scheme}:// has the options {', '.join(OPTIONS[parts.scheme])}, each once"
             raise ConfigError(rule, f"{shown} with {key!a}", f"study.storage={parts.scheme}://bucket/studies")
     return Bucket(parts.scheme, parts.netloc, prefix, parts.query)
+
+
+def _is_plain(name: str) -> bool:
+    return name.strip() not in ("", ".", "..") and name.isprintable() and "\\" not in name

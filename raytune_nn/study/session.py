@@ -118,7 +118,9 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         try:
             listener(_write_opened(plan, folder, record, journal, len(events)), record)
             keep_states = plan.settings.checkpoints.keep_states
-            retention = Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states, folder.files)
+            copies, files = plan.scheduler.copies, folder.files
+            tidy = partial(Retention, folder.checkpoints, record, copies, keep_states, files)
+            retention = retry.run(tidy, folder.checkpoints)
             keeper = _Keeper(folder, retention, retry, listener, journal)
             conductor = _conductor(plan, folder, record, journal, retry, keeper)
             for id, verdict in pending.items():
