@@ -1,7 +1,7 @@
 """The folder on this machine in which a driver has the files of a study that is on an object store.
 
-It is made and named like that of a private Ray (`raytune_nn.cluster.private_folder`), which removes both where their
-drivers are dead.
+It is made and named like that of a private Ray (`raytune_nn.cluster.private_folder`), so that what a driver leaves whose
+reaper was killed as well is removed by the next one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,15 @@ DRIVER = "driver"  # file with the driver whose folder it is, which holds a lock
 
 
 @cache
+def working_path() -> Path:
+    """Where this process's own is, or is to be."""
+    return Path(tempfile.gettempdir(), f"rtnn-{secrets.token_hex(4)}")
+
+
+@cache
 def working_folder() -> Path:
     """This process's own; it goes when the process ends."""
-    folder = Path(tempfile.gettempdir(), f"rtnn-{secrets.token_hex(4)}")
+    folder = working_path()
     folder.mkdir(0o700)
     mark = os.open(folder / DRIVER, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)  # open until the end
     fcntl.flock(mark, fcntl.LOCK_EX)

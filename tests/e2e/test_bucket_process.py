@@ -83,7 +83,7 @@ def test_a_driver_is_killed_and_the_study_goes_on_from_another_machine(
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=TIMEOUT)
     assert process.returncode == -signal.SIGKILL, "it must not have ended before"
-    wait_until(lambda: not place.processes(), 60)
+    place.until_empty()
     before = events(fetched(bucket, tmp_path / "before"))
     (tmp_path / "other").mkdir()
     with new_place(tmp_path / "other", environment=dict(KEYS)) as other:
