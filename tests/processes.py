@@ -23,6 +23,11 @@ PYTHON = (sys.executable, "-m", "raytune_nn")
 TIMEOUT = 600.0  # seconds; a command takes 5 to 20, and many times that on a busy machine
 
 
+def hear_hangups() -> None:
+    """In a child: as from a terminal, also where the tests themselves run under `nohup`."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Finished:
     """What a command left behind."""
@@ -61,6 +66,7 @@ class Place:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_hangups,
         )
         try:
             yield process

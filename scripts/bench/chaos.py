@@ -1,11 +1,11 @@
 """A soak: short studies on a cluster of several nodes, with a random fault every few seconds; nothing may be lost.
 
-    .venv/bin/python scripts/bench/chaos.py [--minutes 10] [--nodes 3] [--seed 0]
+    .venv/bin/python scripts/bench/chaos.py [--minutes 10] [--kills 20] [--nodes 3] [--seed 0]
 
-Whatever a fault ended is started again at once by the same command. When a study is complete the next begins; the one
-that runs when the time is over comes to its end without faults. Every second study is a random search, whose table must
-be that of the same study undisturbed; the others are ASHA's. Prints a Markdown table; the exit code is 1 where a trial,
-a report or a result was lost. The cluster is on this machine, its CPUs are logical.
+Whatever a fault ended is started again at once by the same command. When a study is complete the next begins; the last
+one comes to its end without faults. Every second study is a random search, whose table must be that of the same study
+undisturbed; the others are ASHA's. Prints a Markdown table; the exit code is 1 where a trial, a report or a result was
+lost. The cluster is on this machine, its CPUs are logical.
 """
 
 from __future__ import annotations
@@ -34,14 +34,8 @@ TRIALS, EPOCHS, SEED = 12, 9, 3
 PAUSES = (1.0, 5.0)  # seconds between two faults
 EARLY = 0.2  # share of the drivers that are hit before their first report, mostly while they start
 LONGEST = 6.0  # seconds after its first report in which a driver may be hit by other faults than its own end
-DRIVER, TERM, SLOT, STOP, NODE = (
-    "driver: kill -9",
-    "driver: SIGTERM",
-    "slot: kill -9",
-    "slot: SIGSTOP",
-    "node: killed and replaced",
-)
-TAIL, STATE = "journal: half a line at its end", "newest state: cut in half"
+DRIVER, TERM, SLOT, STOP = "driver: kill -9", "driver: SIGTERM", "slot: kill -9", "slot: SIGSTOP"
+NODE, TAIL, STATE = "node: killed and replaced", "journal: half a line at its end", "newest state: cut in half"
 WEIGHTS = {DRIVER: 7, TERM: 2, SLOT: 5, STOP: 2, NODE: 3}
 
 
@@ -67,18 +61,22 @@ class Soak:
         self._reported: float | None = None  # when the driver that runs got so far
         self._due: float | None = None  # when the next fault comes
 
-    def run(self, seconds: float) -> None:
-        """Studies until the time is over, and the last one to its end."""
-        until, undisturbed = time.monotonic() + seconds, None
-        while time.monotonic() < until:
+    def run(self, seconds: float, kills: int) -> None:
+        """Studies for at least so long and until so many drivers were killed, and the last one to its end."""
+        self._until, self._kills, undisturbed = time.monotonic() + seconds, kills, None
+        while not self._is_over:
             number = self.findings.studies
             search = "random" if number % 2 == 0 else "asha"
             self._begin(number, search)
-            self._attend(until)
+            self._attend()
             if search == "random" and undisturbed is None:
                 undisturbed = self._undisturbed()
             self.findings.add(self._study, TRIALS, self._seen, undisturbed if search == "random" else None)
             print(f"{self._study.name} ({search}): {dict(self.committed)}", file=sys.stderr, flush=True)
+
+    @property
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._until and self.committed[DRIVER] >= self._kills
 
     def end(self) -> None:
         """Ends the driver that runs, if there is one."""
@@ -109,14 +107,14 @@ class Soak:
         """Whether the driver that runs has got so far; each writes a segment of its own."""
         return any(b'"reported"' in segment.read_bytes() for segment in self._journal()[self._segments :])
 
-    def _attend(self, until: float) -> None:
-        """Commits faults until the study is complete, or the time is over."""
+    def _attend(self) -> None:
+        """Commits faults until the study is complete, or there were enough."""
         while (code := self._driver.poll()) is None:
             time.sleep(0.1)
             if self._reported is None and self._has_reported():
                 self._reported = time.monotonic()
                 self._due = self._due or self._reported + self._draw.uniform(*PAUSES)
-            if self._due is not None and self._due < time.monotonic() < until:
+            if self._due is not None and self._due < time.monotonic() and not self._is_over:
                 self._due = time.monotonic() + self._draw.uniform(*PAUSES)
                 self._commit()
         if code != 0:
@@ -215,14 +213,15 @@ def report(soak: Soak, minutes: float, nodes: int) -> str:
         ("rows that differ from an undisturbed study", str(found.differing)),
         ("epochs trained again", f"{found.repeated_percent:.1f} %"),
     ]
-    head = [f"{minutes:g} minutes, {nodes} nodes of one CPU each", "", "| | |", "|---|---|"]
-    return "\n".join([*head, *(f"| {name} | {value} |" for name, value in rows), *found.wrong])
+    head = f"{minutes:.1f} minutes, {nodes} nodes of one CPU each\n\n| | |\n|---|---|"
+    return "\n".join([head, *(f"| {name} | {value} |" for name, value in rows), *found.wrong])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Soaks, prints, and returns 1 where something is wrong."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--kills", type=int, default=20, help="of drivers, at least")
     parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
@@ -233,12 +232,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="soak-") as work,
         ray_nodes(Path(folder), *[1] * options.nodes) as nodes,
     ):
-        soak = Soak(nodes, Path(work), options.seed)
+        soak, began = Soak(nodes, Path(work), options.seed), time.monotonic()
         try:
-            soak.run(60 * options.minutes)
+            soak.run(60 * options.minutes, options.kills)
         finally:
             soak.end()
-        print(report(soak, options.minutes, options.nodes))
+        print(report(soak, (time.monotonic() - began) / 60, options.nodes))
     return int(bool(soak.findings.wrong))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import PYTHON, TIMEOUT, Place, new_place, rows, summary, write_scripted
+from processes import PYTHON, TIMEOUT, Place, hear_hangups, new_place, rows, summary, write_scripted
 from signalled import BUSY, check_left, journal, reports, saved_last, signalled, trained_twice
 
 from raytune_nn.study.interrupt import CLOSE_SECONDS, HURRY_SECONDS
@@ -108,6 +108,7 @@ def test_a_terminal_that_is_closed(place: Place) -> None:
     arguments = study(place, "checkpoints.every_minutes=null", "budget.max_epochs=20", module=paced)
     child, terminal = pty.fork()
     if child == 0:
+        hear_hangups()
         os.chdir(place.work)
         os.execve(PYTHON[0], [*PYTHON, *arguments], place._variables())
     reading = functools.partial(os.read, terminal, 65536)
