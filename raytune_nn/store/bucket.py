@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -66,7 +67,7 @@ class Bucket:
 
         options = dict(parse_qsl(self.options))
         if self.scheme == "gs":
-            return fs.GcsFileSystem(**options)
+            return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=30), **options)
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         if endpoint and "endpoint_override" not in options:
             there = urlsplit(endpoint)

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from raytune_nn.errors import UnusableError
+from raytune_nn.store.bucket import is_url
 from raytune_nn.store.files import IN_FOLDER, Files
 
 
@@ -171,9 +172,14 @@ def usable(path: Path | str) -> Iterator[None]:
     except OSError as error:
         raise UnusableError(
             "the study's folder must stay readable and writable",
-            f"{path}: {error.strerror or error}",
+            f"{_place(error) or path}: {error.strerror or error}",
             "free the disk or mend the permissions, then run the same command",
         ) from error
+
+
+def _place(error: OSError) -> str:
+    """Of an object; the names of files can be those of drafts."""
+    return error.filename if isinstance(error.filename, str) and is_url(error.filename) else ""
 
 
 def write_text(path: Path, text: str) -> None:

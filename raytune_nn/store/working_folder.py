@@ -1,7 +1,7 @@
 """The folder on this machine in which a driver has the files of a study that is on an object store.
 
-It is made and named like that of a private Ray (`raytune_nn.cluster.private_folder`), so that the next driver removes it
-where a driver and its reaper were killed.
+It is made and named like that of a private Ray (`raytune_nn.cluster.private_folder`): the next driver removes it where
+a driver and its reaper were killed.
 """
 
 from __future__ import annotations
