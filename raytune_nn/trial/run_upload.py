@@ -29,6 +29,7 @@ class RunUpload:
         self._files, self._folder, self._retry = files, folder, retry
         self._sent: dict[Path, tuple[int, int]] = {}  # size and time of change
         self._last = time.monotonic()
+        self._alone = False  # whether what was cut of an earlier attempt is gone
 
     def fetch(self) -> None:
         """Gets what an earlier attempt has sent."""
@@ -38,6 +39,8 @@ class RunUpload:
         """Sends what has changed, if it can be done at once: no trial fails for a curve that is seen later."""
         with contextlib.suppress(OSError):
             self._send()
+            if not self._alone:
+                self._remove_earlier()
 
     def send_now_and_then(self) -> None:
         """The same, not at each report."""
@@ -45,10 +48,9 @@ class RunUpload:
             self.send()
 
     def finish(self) -> None:
-        """Sends all, and waits for the store; what an earlier attempt sent, and this one has cut, goes.
+        """Sends all, and waits for the store; what an earlier attempt sent, and this one has cut, goes once more.
 
-        An attempt that has not noticed its end yet may have sent its last words after this one began. The names of
-        event files begin with the time at which they were made.
+        An attempt that has not noticed its end yet may have sent its last words after this one began.
         """
         self._retry.run(self._send, self._folder)
         self._retry.run(self._remove_earlier, self._folder)
@@ -64,6 +66,14 @@ class RunUpload:
 
     def _remove_earlier(self) -> None:
         ours = {path.name for path in self._folder.glob(f"{EVENTS}*")}
+        latest = max(map(_made_at, ours), default=0)
         for name in self._files.names(self._folder):
-            if name.startswith(EVENTS) and name not in ours and name < max(ours, default=""):
+            if name.startswith(EVENTS) and name not in ours and _made_at(name) < latest:
                 self._files.remove(self._folder / name)
+        self._alone = True
+
+
+def _made_at(name: str) -> int:
+    """Seconds since the epoch, which an event file has in its name."""
+    seconds = name.removeprefix(EVENTS).partition(".")[0]
+    return int(seconds) if seconds.isdecimal() else 0
