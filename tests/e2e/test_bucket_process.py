@@ -40,14 +40,20 @@ def storage(bucket: str, port: int) -> str:
     return f"study.storage='{url_of(bucket, port)}'"
 
 
-def fetched(bucket: str, to: Path) -> Path:
-    """All objects of the study ``first`` as a study's folder."""
+def seen(bucket: str, to: Path) -> BucketFolder:
+    """The study ``first`` as another machine sees it: its journal and small files."""
     store = ObjectStore(read_url(url_of(bucket, s3_server())).under("first"))
     folder = BucketFolder(to / "first", ObjectFiles(store, to / "first"))
-    folder.files.fetch_folder(folder.path)
-    for piece in folder.journal.glob("*-*.jsonl") if folder.journal.is_dir() else ():
-        piece.unlink()
     folder.fetch()
+    return folder
+
+
+def fetched(bucket: str, to: Path) -> Path:
+    """All its objects, once no driver works on it."""
+    folder = seen(bucket, to)
+    for key in folder.files.store.sizes():
+        if not key.startswith("journal/"):
+            folder.files.fetch(folder.path / key)
     return folder.path
 
 
@@ -76,7 +82,7 @@ def test_a_driver_is_killed_and_the_study_goes_on_from_another_machine(
     there = storage(bucket, s3_server())
 
     def saved() -> bool:
-        return any(event.get("saved") for event in events(fetched(bucket, tmp_path / "seen")))
+        return any(event.get("saved") for event in events(seen(bucket, tmp_path / "seen").path))
 
     with place.start(*LONG, there, OFTEN) as process:
         wait_until(lambda: process.poll() is not None or saved(), TIMEOUT)
@@ -84,7 +90,7 @@ def test_a_driver_is_killed_and_the_study_goes_on_from_another_machine(
         process.communicate(timeout=TIMEOUT)
     assert process.returncode == -signal.SIGKILL, "it must not have ended before"
     place.until_empty()
-    before = events(fetched(bucket, tmp_path / "before"))
+    before = events(seen(bucket, tmp_path / "before").path)
     (tmp_path / "other").mkdir()
     with new_place(tmp_path / "other", environment=dict(KEYS)) as other:
         ran = other.run(*LONG, there, OFTEN)
@@ -103,7 +109,7 @@ def test_a_server_that_is_away_for_a_while_costs_time_only(place: Place, bucket:
     with gate(s3_server()) as before:
 
         def reports() -> int:
-            return len(events(fetched(bucket, tmp_path / "seen"), "reported"))
+            return len(events(seen(bucket, tmp_path / "seen").path, "reported"))
 
         with place.start(*LONG, storage(bucket, before.port), OFTEN) as process:
             wait_until(lambda: process.poll() is not None or reports() > 0, TIMEOUT)

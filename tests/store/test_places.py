@@ -128,6 +128,7 @@ def test_a_driver_without_a_sign_of_life_on_another_machine_is_replaced(
     lost._beat()
     with pytest.raises(UnusableError, match="taken over by"):
         lost.check()
+    lost._released.set()
     held.release()
 
 
