@@ -158,10 +158,11 @@ class ObjectFiles(Files):
     def _under(self, folder: Path) -> list[str]:
         """Paths of files in a folder, relative to it."""
         key = self._key(folder)
-        return [name[len(key) + 1 :] for name in self.store.sizes(key)]
+        return [name.removeprefix(f"{key}/") for name in self.store.sizes(key)]
 
     def _key(self, path: Path) -> str:
-        return path.relative_to(self._folder).as_posix()
+        key = path.relative_to(self._folder).as_posix()
+        return "" if key == "." else key
 
 
 IN_FOLDER = Files()

@@ -55,8 +55,8 @@ def test_a_folder_is_published_as_it_is(view: View) -> None:
 
 def test_a_second_name_outlives_the_first_and_replaces_what_has_it(view: View) -> None:
     here, there = view("one"), view("two")
-    for name, content in (("a", b"1"), ("b", b"2")):
-        here.files.write(here.path / "x" / name, lambda file, content=content: file.write(content))
+    here.files.write(here.path / "x" / "a", lambda file: file.write(b"1"))
+    here.files.write(here.path / "x" / "b", lambda file: file.write(b"2"))
     here.files.copy(here.path / "x" / "a", here.path / "x" / "b")
     here.files.remove(here.path / "x" / "a")
     here.files.remove(here.path / "x" / "a")  # which is gone

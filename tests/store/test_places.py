@@ -15,6 +15,7 @@ from raytune_nn.errors import UnusableError
 from raytune_nn.store import bucket_lease, journal_pieces, lease
 from raytune_nn.store.bucket_lease import hold
 from raytune_nn.store.checkpoints import MODEL, Retention, States, rung_path, state_path
+from raytune_nn.store.files import Write
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.holder import this_process
 from raytune_nn.store.journal import Journal, read_journal
@@ -132,10 +133,14 @@ def test_a_driver_without_a_sign_of_life_on_another_machine_is_replaced(
     held.release()
 
 
+def content(text: bytes) -> Write:
+    return lambda file: file.write(text)
+
+
 def trial_with_states(folder: StudyFolder, id: str, saves: int) -> TrialRecord:
     for number in range(1, saves + 1):
         path = state_path(folder.checkpoints, id, number)
-        folder.files.write(path, lambda file, number=number: file.write(b"%d" % number))
+        folder.files.write(path, content(b"%d" % number))
     saved = Saved(saves, 0, 0.5, 1, {}, {}, rung=saves)
     return TrialRecord(id, {}, state="paused", epochs=saves, saves=saves, saved=saved, before=saved)
 
