@@ -117,10 +117,7 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         journal = Journal(folder.journal, retry, folder.files)
         try:
             listener(_write_opened(plan, folder, record, journal, len(events)), record)
-            keep_states = plan.settings.checkpoints.keep_states
-            copies, files = plan.scheduler.copies, folder.files
-            tidy = partial(Retention, folder.checkpoints, record, copies, keep_states, files)
-            retention = retry.run(tidy, folder.checkpoints)
+            retention = retry.run(partial(_retention, plan, folder, record), folder.checkpoints)
             keeper = _Keeper(folder, retention, retry, listener, journal)
             conductor = _conductor(plan, folder, record, journal, retry, keeper)
             for id, verdict in pending.items():
@@ -140,6 +137,11 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         lease.release()
         if refused and folder.path in made and record.epochs == 0:
             folder.remove(made)
+
+
+def _retention(plan: StudyPlan, folder: StudyFolder, record: StudyRecord) -> Retention:
+    keep_states = plan.settings.checkpoints.keep_states
+    return Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states, folder.files)
 
 
 def _conductor(

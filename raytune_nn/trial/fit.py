@@ -70,16 +70,7 @@ def run_trial(
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
-    metrics = [goal.metric for goal in study.objective.goals]
-    if ranks.rank:
-        logger: TrialLogger = SilentLogger(run, task.id)
-    else:
-        retry, after = outbox.retry, task.saves if task.epoch else None
-        retry.run(partial(refuse_below, study.folder, study.min_free))
-        upload = RunUpload(outbox.files, run, retry) if outbox.files.is_remote else None
-        if upload is not None:
-            retry.run(upload.fetch)
-        logger = retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry, upload), run)
+    logger = SilentLogger(run, task.id) if ranks.rank else _open_logger(study, task, run, outbox)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
@@ -103,6 +94,17 @@ def run_trial(
         failed = not finite(tracker.values)
     finally:
         logger.close(tracker.values, failed)
+
+
+def _open_logger(study: StudyContext, task: TrialTask, run: Path, outbox: Outbox) -> TrialLogger:
+    """The trial's run, where it goes on."""
+    retry, after = outbox.retry, task.saves if task.epoch else None
+    metrics = [goal.metric for goal in study.objective.goals]
+    retry.run(partial(refuse_below, study.folder, study.min_free))
+    upload = RunUpload(outbox.files, run, retry) if outbox.files.is_remote else None
+    if upload is not None:
+        retry.run(upload.fetch)
+    return retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry, upload), run)
 
 
 def _train(
