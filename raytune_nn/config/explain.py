@@ -213,9 +213,9 @@ def _unknown_key(error: OmegaConfBaseException, key: str, arguments: Sequence[st
     typed = _typed(key, arguments)
     if key in ADDED:
         return ConfigError(f"a file of {key}/ must begin with `# @package _global_`", typed, "add that line there")
-    for text in arguments:
-        if "={" in text and key.startswith(f"{text.partition('=')[0]}."):
-            return ConfigError("keys that a mapping lacks are added by a +", text, shlex.quote(f"+{text}"))
+    added = (text for text in arguments if "={" in text and key.startswith(f"{text.partition('=')[0]}."))
+    if not siblings and (mapping := next(added, None)) is not None:
+        return ConfigError("keys that a mapping lacks are added by a +", mapping, shlex.quote(f"+{mapping}"))
     if "/" in key:
         return ConfigError(f"{key} must be a config group", typed, f"one of those that {_HELP} lists")
     if key.startswith("search.") and not siblings:
@@ -230,8 +230,8 @@ def _unknown_key(error: OmegaConfBaseException, key: str, arguments: Sequence[st
     if meant:
         fix = shlex.quote(typed.lstrip("+").replace(f"{prefix}{name}", f"{prefix}{meant}", 1))
     else:
-        added = f"; or +{key}=…, where the class takes it" if "_target_" in siblings else ""
-        fix = f"one of: {', '.join(prefix + item for item in sorted(siblings))}{added}"
+        taken = f"; or +{key}=…, where the class takes it" if "_target_" in siblings else ""
+        fix = f"one of: {', '.join(prefix + item for item in sorted(siblings))}{taken}"
     return ConfigError(f"{key or name} must be a key of the configuration", typed, fix)
 
 
