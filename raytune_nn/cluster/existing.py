@@ -22,11 +22,12 @@ from raytune_nn.cluster.private_folder import private_folder
 from raytune_nn.cluster.undisturbed import undisturbed
 from raytune_nn.cluster.visit import FOLDER_VARIABLE, arrive, check_nodes
 from raytune_nn.config.schema import ClusterConfig, ResourcesConfig
+from raytune_nn.store.folder import StudyFolder
 
 
 @contextlib.contextmanager
 def existing_cluster(
-    address: str, cluster: ClusterConfig, resources: ResourcesConfig, verbose: int, study: Path, say: Say
+    address: str, cluster: ClusterConfig, resources: ResourcesConfig, verbose: int, study: StudyFolder, say: Say
 ) -> Iterator[tuple[str, Newcomers]]:
     """Joins a cluster, waits for its nodes, yields a folder of this driver's own for Ray Tune's files, and leaves it.
 
@@ -35,7 +36,7 @@ def existing_cluster(
         cluster: What is to be there, and how much of it the study may use.
         resources: Of a worker of a trial.
         verbose: From 2 on, Ray's own output is shown.
-        study: Folder of the study, which all nodes have to see.
+        study: Its folder, or the place that stands for it, which all nodes have to see.
         say: Told what is waited for.
 
     Yields:

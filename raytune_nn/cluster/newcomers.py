@@ -7,10 +7,10 @@ study ends in order before it does.
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from raytune_nn.cluster.visit import check_nodes
 from raytune_nn.errors import RaytuneError, UnusableError
+from raytune_nn.store.folder import StudyFolder
 
 LOOK_SECONDS = 2.0
 LEAVE_SECONDS = 5.0
@@ -20,11 +20,11 @@ class Newcomers:
     """Looks for them in a thread, while inside.
 
     Args:
-        study: Folder of the study, which all nodes have to see.
+        study: The folder of the study, which all nodes have to see.
         known: Ids of the nodes that were asked before.
     """
 
-    def __init__(self, study: Path, known: set[str]) -> None:
+    def __init__(self, study: StudyFolder, known: set[str]) -> None:
         self._study, self._known = study, known
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True, name="newcomers")

@@ -19,7 +19,9 @@ from typing import Any
 
 from raytune_nn import __version__
 from raytune_nn.errors import ConfigError, UnusableError
-from raytune_nn.store.folder import usable
+from raytune_nn.store.bucket import is_url, read_url
+from raytune_nn.store.folder import StudyFolder, usable
+from raytune_nn.store.object_store import ObjectStore
 
 FOLDER_VARIABLE = "RAYTUNE_NN_FOLDER"  # working directory of the command
 VISIT_SECONDS = 120.0  # for a worker to start on every node and to look
@@ -32,11 +34,12 @@ def arrive() -> None:
         os.chdir(os.environ[FOLDER_VARIABLE])
 
 
-def check_nodes(study: Path, known: Container[str] = (), ended: threading.Event | None = None) -> set[str]:
+def check_nodes(study: StudyFolder, known: Container[str] = (), ended: threading.Event | None = None) -> set[str]:
     """Has every node of the connected cluster look and write where a study is, or is to be.
 
     Args:
-        study: Its folder; nothing is left there.
+        study: Its folder, or the place in an object store, where each node reads and writes with what it has;
+            nothing is left there.
         known: Ids of nodes that need not look again.
         ended: Once it is set, no answer is waited for any more.
 
@@ -50,8 +53,9 @@ def check_nodes(study: Path, known: Container[str] = (), ended: threading.Event 
     nodes = {_name(node): node["NodeID"] for node in _alive() if node["NodeID"] not in known}
     if not nodes:
         return set()
-    there = next(folder for folder in (study, *study.parents) if folder.is_dir())
-    with _marked(there) as (folder, mark):
+    url, path = study.storage_url, study.path
+    there = next(folder for folder in (path, *path.parents) if folder.is_dir())
+    with _marked_bucket(url) if url else _marked(there) as (folder, mark):
         sent = {name: _send(id, folder, mark) for name, id in nodes.items()}  # all at once
         if ended is not None and not _all_came([future for _, future in sent.values()], ended):
             return set()
@@ -69,9 +73,9 @@ def look(folder: str, name: str, mark: str) -> tuple[str, str]:
         The version of this package there, and why the folder is not the driver's; empty where it is.
     """
     try:
-        if Path(folder, "driver").read_text() != mark:
+        if _read(folder, "driver") != mark:
             return __version__, "it is another folder there"
-        Path(folder, name).write_text(mark)
+        _write(folder, name, mark)
     except OSError as error:
         return __version__, f"{error.strerror}"
     return __version__, ""
@@ -89,6 +93,31 @@ def _marked(there: Path) -> Iterator[tuple[str, str]]:
         yield folder, mark
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _marked_bucket(url: str) -> Iterator[tuple[str, str]]:
+    """The same on an object store; a folder is a URL there."""
+    bucket, mark = read_url(url).under(f".rtnn-{secrets.token_hex(8)}"), secrets.token_hex(16)
+    store = ObjectStore(bucket)
+    try:
+        with usable(store.place()):
+            store.write("driver", mark.encode())
+        yield bucket.url, mark
+    finally:
+        with contextlib.suppress(OSError):
+            store.remove_all()
+
+
+def _read(folder: str, name: str) -> str:
+    return ObjectStore(read_url(folder)).read(name).decode() if is_url(folder) else Path(folder, name).read_text()
+
+
+def _write(folder: str, name: str, text: str) -> None:
+    if is_url(folder):
+        ObjectStore(read_url(folder)).write(name, text.encode())
+    else:
+        Path(folder, name).write_text(text)
 
 
 def _send(node: str, folder: str, mark: str) -> Any:
@@ -155,9 +184,15 @@ def _check_answer(name: str, answer: tuple[str, str, str], folder: str, mark: st
         raise UnusableError(rule, f"{version} on node {name}, {__version__} here", f"pip install raytune_nn=={version}")
     if not why:
         try:
-            why = "" if Path(folder, node).read_text() == mark else "what is written there is not seen here"
+            why = "" if _read(folder, node) == mark else "what is written there is not seen here"
         except OSError:
             why = "what is written there is not seen here"
+    if why and is_url(folder):
+        raise ConfigError(
+            "every node of the cluster must reach study.storage, with credentials of its own",
+            f"{read_url(folder).above.place} on node {name}: {why}",
+            "AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… where the node's Ray is started, or cluster.address=null",
+        )
     if why:
         place = os.path.dirname(folder)
         raise ConfigError(

@@ -54,7 +54,7 @@ class StudyConfig:
     """Where a study lives and what to do with one that exists."""
 
     name: str | None = MISSING  # folder under `storage`; null: a timestamp with the choices in it
-    storage: str = MISSING  # folder that holds studies
+    storage: str = MISSING  # folder that holds studies, or s3://bucket/prefix or gs://bucket/prefix
     resume: Resume = MISSING
     trial: str | None = MISSING  # the trial that mode=reproduce repeats; null: the best one
 

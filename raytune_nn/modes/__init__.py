@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from raytune_nn.cluster.reaper import reaped
 from raytune_nn.config.compose import Composed
 from raytune_nn.config.schema import Mode
+from raytune_nn.store.bucket import is_url
+from raytune_nn.store.working_folder import working_path
 from raytune_nn.study.interrupt import Signals
 
 
@@ -16,6 +19,14 @@ def run_mode(composed: Composed, signals: Signals) -> None:
     Raises:
         RaytuneError: Whatever the user has to know; its exit code is the command's.
     """
+    if is_url(composed.settings.study.storage):
+        with reaped(str(working_path())):  # also where this process is killed
+            _run(composed, signals)
+    else:
+        _run(composed, signals)
+
+
+def _run(composed: Composed, signals: Signals) -> None:
     mode = composed.settings.mode
     if mode is Mode.plan:
         from raytune_nn.modes.plan import plan

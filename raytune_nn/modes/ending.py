@@ -52,4 +52,4 @@ def _mend(record: StudyRecord, folder: StudyFolder, resume: str) -> str:
         return (
             f"mend what went wrong (above), then a new study.name, or for the trials that are left\n         {resume}"
         )
-    return "a longer budget" if record.reason else f"read what went wrong above, or in {folder.journal}"
+    return "a longer budget" if record.reason else f"read what went wrong above, or in {folder.shown(folder.journal)}"

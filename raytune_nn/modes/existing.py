@@ -5,7 +5,8 @@ from __future__ import annotations
 from raytune_nn.config.compose import Composed, type_config
 from raytune_nn.config.objective import read_objective
 from raytune_nn.errors import ConfigError
-from raytune_nn.store.folder import StudyFolder, locate_study
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.locate import locate_study
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.resume import stored_config
 from raytune_nn.study.session import read_record
@@ -25,5 +26,6 @@ def open_existing(composed: Composed) -> tuple[StudyFolder, StudyRecord]:
             "study.name=first",
         )
     folder = locate_study(study.storage, study.name)
+    folder.fetch()
     settings = type_config(stored_config(folder)).settings
     return folder, read_record(folder, read_objective(settings.objective))

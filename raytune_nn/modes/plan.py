@@ -37,7 +37,7 @@ def describe(checked: Checked, size: Size | None = None) -> str:
     study, settings, capacity = checked.plan, checked.plan.settings, checked.capacity
     rungs = study.scheduler.rungs
     rows = [
-        ("study", f"{checked.folder.path}{' (exists: resumes)' if checked.exists else ''}"),
+        ("study", f"{checked.folder.place}{' (exists: resumes)' if checked.exists else ''}"),
         ("objective", _objective(study.objective)),
         ("trials", str(study.num_trials)),
         ("epochs", _epochs(settings.budget.max_epochs, study.objective.folds, study.num_trials)),

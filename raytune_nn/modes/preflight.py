@@ -15,6 +15,7 @@ from inspect import signature
 from typing import Any
 
 from raytune_nn.cluster.resources import Capacity
+from raytune_nn.cluster.submit.submitters import submitter_of
 from raytune_nn.config.compose import Composed, compose_branch, resolved
 from raytune_nn.config.fidelity import EPOCHS, Fidelity, read_fidelity
 from raytune_nn.config.monitors import check_monitors
@@ -35,8 +36,9 @@ from raytune_nn.space.parse import parse_space
 from raytune_nn.space.space import Space
 from raytune_nn.space.variants import samples, variants
 from raytune_nn.store.checkpoints import check_checkpoints
-from raytune_nn.store.folder import StudyFolder, check_storage, locate_study
+from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.free_space import check_min_free
+from raytune_nn.store.locate import check_storage, locate_study
 from raytune_nn.store.retry import check_storage_timeout
 from raytune_nn.study.budget import check_budget
 from raytune_nn.study.failures import check_failures
@@ -92,8 +94,7 @@ def preflight(composed: Composed) -> Checked:
     check_workers(settings, branches.get("trainer", {"": settings.trainer}))
     address, capacity = find_capacity(settings)
     folder = _folder(composed)
-    check_storage(settings.study.storage)
-    check_min_free(settings.study.storage, settings.checkpoints.min_free)
+    _check_storage(settings, folder)
     exists = check_resume(folder, settings, composed.config)
     plan = StudyPlan(
         settings=settings,
@@ -200,6 +201,19 @@ def _check_loaders(config: Mapping[str, Any], space: Space) -> None:
             )
 
 
+def _check_storage(settings: Config, folder: StudyFolder) -> None:
+    """Whether the study can be kept there; what is there of it already can be read afterwards."""
+    submitter = submitter_of(settings.cluster)
+    if folder.url and submitter is not None:
+        if submitter.SHARES_FILES:
+            rule = "this cluster's job and its log are files beside the study, so study.storage must be a folder"
+            raise ConfigError(rule, folder.storage_url, "study.storage=studies")
+        return  # the job has the credentials
+    check_storage(settings.study.storage)
+    check_min_free(settings.study.storage, settings.checkpoints.min_free)
+    folder.fetch()
+
+
 def _folder(composed: Composed) -> StudyFolder:
     """The study's; without a name, one with a time stamp and the choices, so that a bare command starts its own."""
     study, choices = composed.settings.study, composed.choices
@@ -210,6 +224,6 @@ def _folder(composed: Composed) -> StudyFolder:
     name = "_".join([time.strftime("%Y-%m-%d_%H-%M-%S"), *words])
     for number in itertools.count(2):  # commands of the same second
         folder = locate_study(study.storage, name if number == 2 else f"{name}_{number - 1}")
-        if not folder.path.exists():
+        if folder.url or not folder.is_taken:  # a look at an object store would exclude nothing
             break
     return folder

@@ -64,10 +64,10 @@ def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
 @contextmanager
 def _cluster(checked: Checked, view: LiveView) -> Iterator[tuple[str, Newcomers | None]]:
     """The one that runs already, or a private one, which nobody joins; and the folder for Ray Tune's files."""
-    settings, study = checked.plan.settings, checked.folder.path
+    settings = checked.plan.settings
     if checked.address is not None:
         there, wanted, verbose = settings.cluster, settings.resources, settings.verbose
-        with existing_cluster(checked.address, there, wanted, verbose, study, view.say) as joined:
+        with existing_cluster(checked.address, there, wanted, verbose, checked.folder, view.say) as joined:
             yield joined
         return
     preload = () if settings.resources.gpus else SLOT_MODULES  # a CUDA that was touched does not survive a fork

@@ -66,7 +66,7 @@ def _train_one(checked: Checked, conductor: Conductor, isolation: Isolation) -> 
                 isolation,
                 lambda report: conductor.reported(task.id, asdict(report)),
                 lambda: _is_ending(conductor),
-                Outbox(retry=conductor.room.retry),
+                Outbox(retry=conductor.room.retry, files=checked.folder.files),
                 wind_down=wind_down,
             )
         except InterruptedStudyError:  # it waited for its storage: no fault of the trial

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from pathlib import Path
 
 from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.store.folder import StudyFolder
@@ -35,7 +36,7 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
         lines.append(f"no model in best/, since it is damaged ({why}); its configuration is there, to train it again")
     elif folder.best.is_dir():
         which = f" of trial {best.id}, the best by {record.objective.metric}," if record.objective.further else ""
-        lines.append(f"model{which} in {_short(folder.best)}")
+        lines.append(f"model{which} in {_place(folder, folder.best)}")
     return "\n".join(lines)
 
 
@@ -81,14 +82,14 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
     Args:
         command: What was typed to begin it.
     """
-    place = [_override("study.storage", _short(folder.path.parent)), _override("study.name", folder.name)]
+    place = [_override("study.storage", _storage(folder)), _override("study.name", folder.name)]
     dropped = ("study.name=", "study.storage=", "study.resume=", "study.trial=", "mode=")
     typed = [word for word in shlex.split(command) if not word.lstrip("+").startswith(dropped)]
     resume = shlex.join([*typed, *place])
     rows = [
         ("resume", resume),
         ("reproduce", shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *place])),
-        ("tensorboard", f"tensorboard --logdir {shlex.quote(_short(folder.tensorboard))}"),
+        ("tensorboard", f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"),
     ]
     return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])
 
@@ -184,6 +185,14 @@ def _override(key: str, text: str) -> str:
     doubled = re.sub(r"(\\+)(?='|$)", r"\1\1", text)  # only before a quote does a backslash mean more than itself
     quoted = doubled.replace("'", r"\'")
     return f"{key}='{quoted}'"
+
+
+def _storage(folder: StudyFolder) -> str:
+    return folder.storage_url or _short(folder.path.parent)
+
+
+def _place(folder: StudyFolder, path: Path) -> str:
+    return folder.shown(path) if folder.url else _short(path)
 
 
 def _short(path: os.PathLike[str]) -> str:

@@ -14,14 +14,14 @@ With ``checkpoints.keep_states=rungs`` a state that was saved where the schedule
 from __future__ import annotations
 
 import math
-import os
-import shutil
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
 from raytune_nn.config.schema import CheckpointsConfig, KeepStates
 from raytune_nn.errors import ConfigError
+from raytune_nn.store.files import IN_FOLDER, Files
 from raytune_nn.store.folder import usable
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.retry import Retry
@@ -49,15 +49,16 @@ class States:
     Args:
         folder: The study's ``checkpoints`` folder.
         retry: Waits for the storage: what is not there for a while is not lost.
+        files: Of the study.
     """
 
-    def __init__(self, folder: Path, retry: Retry | None = None) -> None:
-        self._folder, self._retry = folder, retry or Retry()
+    def __init__(self, folder: Path, retry: Retry | None = None, files: Files = IN_FOLDER) -> None:
+        self._folder, self._retry, self._files = folder, retry or Retry(), files
 
     def has(self, trial: TrialRecord) -> bool:
         """Whether the last state of a trial is there: somebody may have made room."""
         path = state_path(self._folder, trial.id, trial.saves)
-        return trial.saves > 0 and self._retry.run(path.is_file, path)
+        return trial.saves > 0 and self._retry.run(partial(self._files.has, path), path)
 
     def hand_over(self, source: TrialRecord, trial: TrialRecord) -> None:
         """Makes the last state of one trial the next one of another; the first may go on at once.
@@ -70,18 +71,17 @@ class States:
     def _hand_over(self, source: TrialRecord, trial: TrialRecord) -> None:
         path = state_path(self._folder, trial.id, trial.saves + 1)
         with usable(path):
-            path.unlink(missing_ok=True)
+            self._files.remove(path)
             if self.has(source):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _link(state_path(self._folder, source.id, source.saves), path)
+                self._files.copy(state_path(self._folder, source.id, source.saves), path)
 
     def replaced(self, trial: TrialRecord) -> None:
         """Removes a trial's states but the last two; there may be later ones that it has not told of."""
         for number in range(trial.saves - 2, 0, -1):
             path = state_path(self._folder, trial.id, number)
-            if not path.exists():  # nor are those before
+            if not self._files.has(path):  # nor are those before
                 return
-            path.unlink()
+            self._files.remove(path)
 
     def damaged_model(self, trial: TrialRecord | None) -> dict[str, str]:
         """What the journal is to say of a trial's model that is damaged: its file, and what is wrong with it.
@@ -95,6 +95,7 @@ class States:
             return {}
         path = self._folder / trial.checkpoint / MODEL
         with usable(path):
+            self._retry.run(partial(self._files.fetch_folder, path.parent, STATES), path)
             why = self._retry.run(lambda: damage(path) if path.parent.is_dir() else "", path)
         file = str(path.relative_to(self._folder.parent))
         return {"trial": trial.id, "file": file, "why": why} if why else {}
@@ -108,12 +109,8 @@ class States:
         if trial.saved is None or trial.saved.rung is None or not self.has(trial):
             return
         path = rung_path(self._folder, trial.id, trial.saved.rung)
-        draft = path.with_name(f".{path.name}")
         with usable(path):
-            draft.unlink(missing_ok=True)
-            _link(state_path(self._folder, trial.id, trial.saves), draft)
-            os.replace(draft, path)
-            draft.unlink(missing_ok=True)  # between two names of one file, replace does nothing
+            self._files.copy(state_path(self._folder, trial.id, trial.saves), path)
 
     def keep_known(self, trial: TrialRecord) -> None:
         """Removes the states of a trial that is not running but its last one, and unless it ended the one before."""
@@ -126,24 +123,21 @@ class States:
 
     def remove_all(self) -> None:
         """The study has ended."""
-        for folder in self._folder.iterdir() if self._folder.is_dir() else ():
-            self._remove(folder.name)
+        for name in self._files.names(self._folder):
+            self._remove(name)
 
     def _remove(self, trial: str, but: Sequence[Path] = ()) -> None:
         folder = self._folder / trial
-        # also what a killed process had half written
-        for path in [*folder.glob(_RESUME), *folder.glob(f".{_RESUME}"), *folder.glob(f".{_RUNG}")]:
+        patterns = (_RESUME, f".{_RESUME}", f".{_RUNG}")  # also what a killed process had half written
+        found = [folder / name for name in self._files.names(folder) if _is_any(name, patterns)]
+        for path in found:
             if path not in but:
-                path.unlink(missing_ok=True)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+                self._files.remove(path)
+        self._files.prune(folder)
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)  # a state is never written to again
-    except OSError:  # some shares know no links
-        shutil.copyfile(source, target)
+def _is_any(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 class Retention:
@@ -155,6 +149,7 @@ class Retention:
         record: As it stands when the study is opened, with no trial running: what a killed driver left is removed.
         copies: Whether a trial may go on from another one's state.
         keep_states: Which states stay for good.
+        files: Of the study.
     """
 
     def __init__(
@@ -163,18 +158,19 @@ class Retention:
         record: StudyRecord,
         copies: bool = False,
         keep_states: KeepStates = KeepStates.none,
+        files: Files = IN_FOLDER,
     ) -> None:
-        self._folder, self._states = folder, States(folder)
+        self._folder, self._files, self._states = folder, files, States(folder, files=files)
         self._copies, self._keep_states = copies, keep_states
         self._kept = record.kept.trials
         kept = {trial.id for trial in self._kept}
         models = {trial.checkpoint for trial in record.trials.values() if not trial.ended or trial.id in kept}
-        for path in folder.iterdir() if folder.is_dir() else ():
-            if path.name not in models:
-                self._remove_model(path.name)
-            if path.name in record.trials:
-                self._keep_rung(record.trials[path.name])  # the driver died before it could
-                self._tidy_states(record.trials[path.name])
+        for name in files.names(folder):
+            if name not in models:
+                self._remove_model(name)
+            if name in record.trials:
+                self._keep_rung(record.trials[name])  # the driver died before it could
+                self._tidy_states(record.trials[name])
 
     def trial_ended(self, trial: TrialRecord, record: StudyRecord) -> None:
         """To be called after each end of a trial."""
@@ -215,13 +211,13 @@ class Retention:
     def _remove_model(self, name: str) -> None:
         """All of a trial's folder but its states."""
         folder = self._folder / name
-        states = {path for pattern in STATES for path in folder.glob(pattern)}
-        if not states:
-            shutil.rmtree(folder, ignore_errors=True)
+        found = self._files.names(folder)
+        others = [file for file in found if not _is_any(file, STATES)]
+        if len(others) == len(found):
+            self._files.remove_folder(folder)
             return
-        for path in folder.iterdir():
-            if path not in states:
-                path.unlink(missing_ok=True)
+        for file in others:
+            self._files.remove(folder / file)
 
 
 def check_checkpoints(config: CheckpointsConfig, pauses: bool) -> None:

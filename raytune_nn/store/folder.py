@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import re
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from raytune_nn.errors import ConfigError, UnusableError
-
-LONGEST_NAME = 200  # bytes; most file systems take 255
+from raytune_nn.errors import UnusableError
+from raytune_nn.store.bucket import is_url
+from raytune_nn.store.files import IN_FOLDER, Files
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,45 @@ class StudyFolder:
     """`<study.storage>/<study.name>/`; nothing is created before ``create``."""
 
     path: Path  # absolute
+    files: Files = IN_FOLDER
+
+    @property
+    def place(self) -> str:
+        """For people."""
+        return self.shown(self.path)
+
+    @property
+    def url(self) -> str:
+        """Of a study on an object store; else empty."""
+        return ""
+
+    @property
+    def storage_url(self) -> str:
+        """Of the storage there."""
+        return ""
+
+    def shown(self, path: Path) -> str:
+        """A path in the folder, for people."""
+        return str(path)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether anything is there under this name."""
+        return self.path.exists()
+
+    def fetch(self) -> None:
+        """Makes the journal and the small files readable here, as they are now.
+
+        Raises:
+            UnusableError: The storage cannot be read.
+        """
+
+    def publish(self, *paths: Path) -> None:
+        """Others see from now on what was written at these paths.
+
+        Raises:
+            UnusableError: The storage cannot be written.
+        """
 
     @property
     def name(self) -> str:
@@ -124,66 +160,8 @@ class StudyFolder:
                 parent.rmdir()
 
 
-def locate_study(storage: str, name: str) -> StudyFolder:
-    """The folder of a study by its storage and name.
-
-    Raises:
-        ConfigError: The name is no plain folder name, or leads elsewhere; or the storage is a URI or no path.
-    """
-    if "://" in storage:  # as a path it would make a folder called "s3:" here
-        raise ConfigError("study.storage must be the path of a folder", storage, "study.storage=studies")
-    if not storage.isprintable():
-        raise ConfigError("study.storage must be the path of a folder", ascii(storage), "study.storage=studies")
-    if name in ("", ".", "..") or not name.isprintable() or name != name.strip() or re.search(r"[/\\]", name):
-        raise ConfigError("study.name must be a plain folder name", ascii(name), "study.name=first")
-    if len(os.fsencode(name)) > LONGEST_NAME:
-        found = f"{len(os.fsencode(name))} bytes"
-        raise ConfigError(f"study.name must be of {LONGEST_NAME} bytes at most", found, f"study.name={name[:20]}")
-    path = Path(os.path.abspath(os.path.expanduser(storage))) / name
-    _check_place(path)
-    return StudyFolder(path)
-
-
-def _check_place(path: Path) -> None:
-    """Whether a study's folder is there, or can be."""
-    try:
-        path.lstat()
-    except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:
-            found = f"{len(os.fsencode(path))} bytes, {path.name[:20]}… with its parents"
-            raise ConfigError("study.storage must be a shorter path", found, "study.storage=studies") from error
-        return
-    if path.is_symlink():  # what is written and removed there would be somebody else's
-        found = f"{path} -> {os.readlink(path)}"
-        fix = "study.name=another, or study.storage=<the folder that holds the study>"
-        raise ConfigError("a study's folder must not be a link", found, fix)
-    if not path.is_dir():
-        raise ConfigError("study.name must be that of a folder", f"{path} is a file", "study.name=another")
-
-
-def check_storage(storage: str) -> None:
-    """Whether ``study.storage`` can be written, without creating anything.
-
-    Raises:
-        ConfigError: It is a file, or its nearest existing parent is not writable.
-    """
-    path = Path(os.path.abspath(os.path.expanduser(storage)))
-    while not os.path.exists(path) and path != path.parent:  # Path.exists raises where it may not look
-        path = path.parent
-    if not path.is_dir():
-        raise ConfigError("study.storage must be a folder", f"{path} is a file", "study.storage=studies")
-    try:
-        tempfile.TemporaryFile(dir=path).close()  # has no name: it leaves nothing behind
-    except OSError as error:
-        raise ConfigError(
-            "study.storage must be writable",
-            f"{path}: {error.strerror}",
-            "study.storage=<a folder of yours>",
-        ) from error
-
-
 @contextmanager
-def usable(path: Path) -> Iterator[None]:
+def usable(path: Path | str) -> Iterator[None]:
     """What the system refuses inside becomes an error that says which file, and what to do.
 
     Raises:
@@ -194,9 +172,14 @@ def usable(path: Path) -> Iterator[None]:
     except OSError as error:
         raise UnusableError(
             "the study's folder must stay readable and writable",
-            f"{path}: {error.strerror or error}",
+            f"{_place(error) or path}: {error.strerror or error}",
             "free the disk or mend the permissions, then run the same command",
         ) from error
+
+
+def _place(error: OSError) -> str:
+    """Of an object; the names of files can be those of drafts."""
+    return error.filename if isinstance(error.filename, str) and is_url(error.filename) else ""
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 
 from raytune_nn.errors import ConfigError
+from raytune_nn.store.bucket import is_url
 
 MB = 1_000_000  # bytes
 
@@ -26,11 +27,15 @@ def check_room(path: str, needed: int) -> None:
 def check_min_free(path: str, megabytes: float) -> None:
     """Whether ``checkpoints.min_free`` is a number, and free where a folder is, or is to be.
 
+    An object store is never full.
+
     Raises:
         ConfigError: It is not, or there is less.
     """
     if not 0 <= megabytes < math.inf:
         raise ConfigError("checkpoints.min_free must be 0 or more MB", megabytes, "checkpoints.min_free=100")
+    if is_url(path):
+        return
     rule = "study.storage must have checkpoints.min_free MB free, or no trial is started"
     _check_free(path, megabytes * MB, rule, f"checkpoints.min_free={megabytes:g}", ", or checkpoints.min_free=0")
 

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from raytune_nn.errors import UnusableError
+from raytune_nn.store.files import IN_FOLDER, Files, ObjectFiles
 from raytune_nn.store.folder import usable
+from raytune_nn.store.journal_pieces import SEND_SECONDS, Pieces
 from raytune_nn.store.retry import Retry
 from raytune_nn.store.steady_file import SteadyFile
 
@@ -35,19 +37,23 @@ class Journal:
     Args:
         retry: Waits for the storage once the segment is there, and says whether this driver may still write; None:
             nobody waits.
+        files: Of the study. On an object store, what is to survive this machine is sent there at each sync.
 
     Raises:
         UnusableError: The segment cannot be created.
     """
 
-    def __init__(self, folder: Path, retry: Retry | None = None) -> None:
+    def __init__(self, folder: Path, retry: Retry | None = None, files: Files = IN_FOLDER) -> None:
         segments = _segments(folder)
         self.path = folder / f"{len(segments):05d}.jsonl"
         with usable(self.path):
             for last in segments[-1:]:
                 _sync(last)  # the new segment counts on what a driver before it was killed too early to sync
             folder.mkdir(parents=True, exist_ok=True)
-            self._file = SteadyFile(self.path, retry or Retry())
+            self._retry = retry or Retry()
+            self._file = SteadyFile(self.path, self._retry)
+        self._pieces = Pieces(files, self.path) if isinstance(files, ObjectFiles) else None
+        self._seconds = SYNC_SECONDS if self._pieces is None else SEND_SECONDS
         self._dirty = False
         self._synced = time.monotonic()
 
@@ -64,10 +70,15 @@ class Journal:
         return event
 
     def sync(self, force: bool = False) -> None:
-        """Puts what was appended on the disk itself, at most every ``SYNC_SECONDS`` unless forced."""
-        if self._dirty and (force or time.monotonic() - self._synced > SYNC_SECONDS):
+        """Puts what was appended on the disk itself, at most every ``SYNC_SECONDS`` unless forced.
+
+        On an object store that is every ``SEND_SECONDS``.
+        """
+        if self._dirty and (force or time.monotonic() - self._synced > self._seconds):
             with usable(self.path):
                 self._file.sync()
+                if self._pieces is not None:
+                    self._retry.run(self._pieces.send)
             self._dirty, self._synced = False, time.monotonic()
 
     def close(self) -> None:

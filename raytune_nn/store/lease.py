@@ -34,7 +34,7 @@ TTL_SECONDS = 60.0  # without a heartbeat, after which a driver that nobody can 
 LOOK_SECONDS = 1.0  # between two looks of a driver that waits for a heartbeat
 _LENGTH = 4096  # bytes of the file: it is written as one block over the last one
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # of file systems that have none
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 
 Tell = Callable[[str], None]
 
@@ -67,7 +67,10 @@ class Lease:
         self._beating = threading.Lock()
         with usable(self._path):
             self._file = _take(self._path, self._block(), tell)
-        self._last = time.clock_gettime(_CLOCK)
+        self._start()
+
+    def _start(self) -> None:
+        self._last = time.clock_gettime(CLOCK)
         self._released = threading.Event()
         threading.Thread(target=self._keep, name="lease", daemon=True).start()
 
@@ -77,7 +80,7 @@ class Lease:
         Raises:
             UnusableError: Another driver has taken it over.
         """
-        if time.clock_gettime(_CLOCK) - self._last > TTL_SECONDS / 2:
+        if time.clock_gettime(CLOCK) - self._last > TTL_SECONDS / 2:
             self._beat()
         if self._taken_by:
             raise UnusableError(
@@ -104,12 +107,12 @@ class Lease:
                 return
             with open(self._path, "r+b", buffering=0) as file:  # by its name: the one that is there now
                 found = file.read(_LENGTH)
-                if _read(found).get("id") != self._id:
-                    self._taken_by = _named(found)
+                if content_of(found).get("id") != self._id:
+                    self._taken_by = named(found)
                     return
                 os.pwrite(file.fileno(), self._block(), 0)
                 os.fsync(file.fileno())
-            self._last = time.clock_gettime(_CLOCK)
+            self._last = time.clock_gettime(CLOCK)
 
     def _block(self) -> bytes:
         self._beats += 1
@@ -135,10 +138,10 @@ def _take(path: Path, block: bytes, tell: Tell) -> int:
                 stack.pop_all()
                 return file
             if free is False:
-                raise _refusal(path, _named(found))
+                raise _refusal(path, named(found))
             if free is None and (seen := _awaited(path, found, tell)) is not None:
                 if seen.strip():
-                    raise _refusal(path, _named(seen))
+                    raise _refusal(path, named(seen))
                 continue  # it was released meanwhile
             return _replace(path, block)
 
@@ -165,19 +168,19 @@ def _is_free(found: bytes, path: Path, lock: Lock) -> bool | None:
     """Whether the driver of this block is dead, or has released the study; None where only its heartbeat can tell."""
     if not found.strip():
         return lock is not Lock.anothers  # who has the lock is going to write its name
-    holder = _holder(found)
+    holder = holder_of(found)
     if holder is None:
         return None
     if holder.lives is not None:  # another driver can have the lock already, before it wrote its own name
         return None if not holder.lives and lock is Lock.anothers else not holder.lives
-    if lock is Lock.none or not holder.on_this_kernel or _read(found)["device"] != path.stat().st_dev:
+    if lock is Lock.none or not holder.on_this_kernel or content_of(found)["device"] != path.stat().st_dev:
         return None
     return lock is Lock.ours  # another container, and the same mount: the kernel knows
 
 
 def _awaited(path: Path, found: bytes, tell: Tell) -> bytes | None:
     """What stands in the file as soon as it is something else; None where that does not come."""
-    tell(f"{path.parent} is held by {_named(found)}: waiting up to {TTL_SECONDS:g} s for a sign of life")
+    tell(f"{path.parent} is held by {named(found)}: waiting up to {TTL_SECONDS:g} s for a sign of life")
     end = time.monotonic() + TTL_SECONDS
     while time.monotonic() < end:
         time.sleep(LOOK_SECONDS)
@@ -201,14 +204,14 @@ def _replace(path: Path, block: bytes) -> int:
         time.sleep(LOOK_SECONDS)  # two drivers may have waited
         now = path.read_bytes()[:_LENGTH]
         if now != block:
-            raise _refusal(path, _named(now))
+            raise _refusal(path, named(now))
     except BaseException:
         os.close(file)
         raise
     return file
 
 
-def _read(block: bytes) -> dict[str, Any]:
+def content_of(block: bytes) -> dict[str, Any]:
     """The content of a block; nothing where it is none, as while it is written."""
     try:
         content = json.loads(block)
@@ -217,12 +220,14 @@ def _read(block: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _holder(block: bytes) -> Holder | None:
-    return read_holder(_read(block).get("holder", ""))
+def holder_of(block: bytes) -> Holder | None:
+    """The driver of a block; None where it has no name in it."""
+    return read_holder(content_of(block).get("holder", ""))
 
 
-def _named(block: bytes) -> str:
-    holder = _holder(block)
+def named(block: bytes) -> str:
+    """The same for people."""
+    holder = holder_of(block)
     if holder is None:
         return "a driver that has no name in it now" if block.strip() else "a driver that has just begun"
     return str(holder)

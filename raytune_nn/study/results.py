@@ -34,8 +34,10 @@ def versions() -> dict[str, str]:
 def write_results(folder: StudyFolder, record: StudyRecord) -> None:
     """Writes ``summary.json``, ``trials.csv`` and ``best/``."""
     write_text(folder.trials, trials_table(record))
+    folder.publish(folder.trials)
     _write_best(folder, record)
     write_json(folder.summary, summary(record))  # last: whoever sees its status finds the rest
+    folder.publish(folder.summary)
 
 
 def summary(record: StudyRecord) -> dict[str, Any]:
@@ -176,6 +178,10 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
     if best is None or best.checkpoint is None:
         return
     source, draft = folder.checkpoints / best.checkpoint, folder.path / ".best.draft"
+    with usable(folder.shown(source)):
+        folder.files.fetch_folder(source, but=STATES)
+        if best.model_damage:
+            folder.files.fetch_folder(folder.best)
     if not source.is_dir():  # somebody made room: `best/` is as it was copied when the study ended
         return
     with usable(folder.best):
@@ -186,6 +192,7 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
         shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*left))
         shutil.rmtree(folder.best, ignore_errors=True)
         draft.rename(folder.best)
+    folder.publish(folder.best)
 
 
 def _is_copy(best: Path, source: Path) -> bool:

@@ -32,12 +32,14 @@ def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any
     resume = settings.study.resume
     exists = folder.exists and folder.status() != "invalid"
     if exists and resume is Resume.never:
-        raise ConfigError("study.resume=never wants a name that is free", f"{folder.path} exists", "study.name=another")
+        raise ConfigError(
+            "study.resume=never wants a name that is free", f"{folder.place} exists", "study.name=another"
+        )
     if not exists:
         if resume is Resume.must:
             raise ConfigError(
                 "study.resume=must wants a study that exists",
-                f"no study in {folder.path}",
+                f"no study in {folder.place}",
                 "study.resume=auto",
             )
         return False
@@ -73,9 +75,9 @@ def stored_config(folder: StudyFolder) -> dict[str, Any]:
         ConfigError: There is no study in the folder.
     """
     if not folder.exists:
-        raise ConfigError("there must be a study of this name", folder.path, "study.name=… study.storage=…")
+        raise ConfigError("there must be a study of this name", folder.place, "study.name=… study.storage=…")
     if not folder.config.is_file():
-        raise ConfigError("a study must have its config.yaml", f"none in {folder.path}", "study.name=another")
+        raise ConfigError("a study must have its config.yaml", f"none in {folder.place}", "study.name=another")
     config: dict[str, Any] = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
     return config
 

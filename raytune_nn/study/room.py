@@ -119,6 +119,6 @@ class Room:
     def _given_up(self) -> UnusableError:
         return UnusableError(
             "the disk of the study must have room for another trial",
-            f"{self._folder.path}: {self.reason}, for {self._seconds:g} s (failures.storage_timeout)",
+            f"{self._folder.place}: {self.reason}, for {self._seconds:g} s (failures.storage_timeout)",
             "free the disk, then run the same command; or checkpoints.min_free=0",
         )

@@ -18,10 +18,10 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.space import Space
+from raytune_nn.store.bucket_lease import hold
 from raytune_nn.store.checkpoints import Retention, States
 from raytune_nn.store.folder import StudyFolder, write_json, write_yaml
 from raytune_nn.store.journal import Event, Journal, read_journal, torn_lines
-from raytune_nn.store.lease import Lease
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
@@ -59,6 +59,7 @@ class StudyPlan:
             branches=self.branches,
             objective=self.objective,
             folder=str(folder.path),
+            url=folder.url,
             waits_at=waits_at,
             pauses=self.scheduler.pauses,
             fidelity=self.fidelity,
@@ -68,7 +69,7 @@ class StudyPlan:
             keeps_rungs=self.settings.checkpoints.keep_states is KeepStates.rungs,
             saves_to_leave=self.settings.cluster.grace_seconds > 0 and not self.scheduler.copies,
             storage_timeout=self.settings.failures.storage_timeout,
-            min_free=self.settings.checkpoints.min_free,
+            min_free=0.0 if folder.url else self.settings.checkpoints.min_free,
         )
 
     @property
@@ -94,9 +95,10 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         StudyMismatchError: An option that the space chooses from is not what it was.
     """
     made = folder.create()
-    lease = Lease(folder.path, plan.command, _say)
+    lease = hold(folder, plan.command, _say)
     refused = False
     try:
+        folder.fetch()  # since it was looked at, the driver before may have gone on
         folder.clear_invalid(lease.name)
         events = list(read_journal(folder.journal))
         record = StudyRecord.fold(plan.objective, events, plan.settings.checkpoints.keep_best)
@@ -105,18 +107,18 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         if not record.study:  # before the journal's first line: a study that has begun has both
             write_yaml(folder.config, plan.config)
             write_yaml(folder.space, plan.space.to_mapping())
+            folder.publish(folder.config, folder.space)
 
         def tell(reason: str, first: bool) -> None:
             if first:
                 listener({"type": "waits", "time": time.time(), "reason": reason}, record)
 
         retry = Retry(folder.path, plan.settings.failures.storage_timeout, tell, lease.check)
-        journal = Journal(folder.journal, retry)
+        journal = Journal(folder.journal, retry, folder.files)
         try:
             listener(_write_opened(plan, folder, record, journal, len(events)), record)
-            keep_states = plan.settings.checkpoints.keep_states
-            retention = Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states)
-            keeper = _Keeper(folder, retention, retry, listener)
+            retention = retry.run(partial(_retention, plan, folder, record), folder.checkpoints)
+            keeper = _Keeper(folder, retention, retry, listener, journal)
             conductor = _conductor(plan, folder, record, journal, retry, keeper)
             for id, verdict in pending.items():
                 conductor.carry_out(record.trials[id], verdict)
@@ -137,6 +139,11 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             folder.remove(made)
 
 
+def _retention(plan: StudyPlan, folder: StudyFolder, record: StudyRecord) -> Retention:
+    keep_states = plan.settings.checkpoints.keep_states
+    return Retention(folder.checkpoints, record, plan.scheduler.copies, keep_states, folder.files)
+
+
 def _conductor(
     plan: StudyPlan, folder: StudyFolder, record: StudyRecord, journal: Journal, retry: Retry, listener: Listener
 ) -> Conductor:
@@ -144,7 +151,7 @@ def _conductor(
     return Conductor(
         record,
         journal,
-        States(folder.checkpoints, retry),
+        States(folder.checkpoints, retry, folder.files),
         plan.searcher,
         plan.scheduler,
         Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
@@ -153,7 +160,7 @@ def _conductor(
         listener,
         plan.fidelity,
         Secrets([plan.config, plan.branches]),
-        Room(folder, settings.checkpoints.min_free, settings.failures.storage_timeout, retry),
+        Room(folder, 0.0 if folder.url else settings.checkpoints.min_free, settings.failures.storage_timeout, retry),
     )
 
 
@@ -168,22 +175,32 @@ def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, jou
         torn=torn_lines(folder.journal),
     )
     record.apply(event)
-    write_json(folder.summary, summary(record))
+    _write_summary(folder, record)
     return event
+
+
+def _write_summary(folder: StudyFolder, record: StudyRecord) -> None:
+    write_json(folder.summary, summary(record))
+    folder.publish(folder.summary)
 
 
 class _Keeper:
     """Hears every event: drops checkpoints that nobody needs, refreshes the summary, and passes the event on."""
 
-    def __init__(self, folder: StudyFolder, retention: Retention, retry: Retry, listener: Listener) -> None:
+    def __init__(
+        self, folder: StudyFolder, retention: Retention, retry: Retry, listener: Listener, journal: Journal
+    ) -> None:
         self._folder, self._retention, self._retry, self._listener = folder, retention, retry, listener
+        self._journal = journal
         self._written = time.monotonic()
 
     def __call__(self, event: Event, record: StudyRecord) -> None:
         if event["type"] in ("ended", "closed", "fell_back", "resumed") or event.get("saved"):
+            if self._folder.url:  # what a driver elsewhere would go on from must not go before it knows of this
+                self._journal.sync(force=True)
             self._retry.run(partial(self._drop, event, record), self._folder.checkpoints)
         if event["type"] in ("held", "freed") or time.monotonic() - self._written > SUMMARY_SECONDS:
-            self._retry.run(lambda: write_json(self._folder.summary, summary(record)))
+            self._retry.run(partial(_write_summary, self._folder, record))
             self._written = time.monotonic()
         self._listener(event, record)
 
@@ -215,7 +232,7 @@ def read_finished(plan: StudyPlan, folder: StudyFolder) -> StudyRecord | None:
     if not is_finished(record, plan.settings):
         return None
     if folder.status() != record.status:  # the summary is written last
-        lease = Lease(folder.path, plan.command, _say)
+        lease = hold(folder, plan.command, _say)
         try:
             write_results(folder, record)
         finally:

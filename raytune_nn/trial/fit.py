@@ -11,6 +11,7 @@ from typing import Any
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.space.merge import merge_params
+from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.free_space import refuse_below
 from raytune_nn.trial.build import build_trial
 from raytune_nn.trial.checkpoint import Checkpointer
@@ -23,6 +24,7 @@ from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.reporter import Reporter
+from raytune_nn.trial.run_upload import RunUpload
 from raytune_nn.trial.saved_state import as_unusable, check_state
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.tensorboard import SilentLogger, TrialLogger
@@ -62,17 +64,13 @@ def run_trial(
     keep_signals()
     outbox, wind_down = outbox or Outbox(), wind_down or WindDown()
     run, checkpoints = Path(study.folder) / "tb" / task.id, Path(study.folder) / "checkpoints"
+    if task.epoch:
+        outbox.retry.run(partial(outbox.files.fetch, state_path(checkpoints, task.id, task.saves)))
     check_state(checkpoints, task, ranks, outbox.retry)
     config = merge_params(study.config, study.branches, task.params)
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
-    metrics = [goal.metric for goal in study.objective.goals]
-    if ranks.rank:
-        logger: TrialLogger = SilentLogger(run, task.id)
-    else:
-        retry, after = outbox.retry, task.saves if task.epoch else None
-        retry.run(partial(refuse_below, study.folder, study.min_free))
-        logger = retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry), run)
+    logger = SilentLogger(run, task.id) if ranks.rank else _open_logger(study, task, run, outbox)
     tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
@@ -96,6 +94,17 @@ def run_trial(
         failed = not finite(tracker.values)
     finally:
         logger.close(tracker.values, failed)
+
+
+def _open_logger(study: StudyContext, task: TrialTask, run: Path, outbox: Outbox) -> TrialLogger:
+    """The trial's run, where it goes on."""
+    retry, after = outbox.retry, task.saves if task.epoch else None
+    metrics = [goal.metric for goal in study.objective.goals]
+    retry.run(partial(refuse_below, study.folder, study.min_free))
+    upload = RunUpload(outbox.files, run, retry) if outbox.files.is_remote else None
+    if upload is not None:
+        retry.run(upload.fetch)
+    return retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry, upload), run)
 
 
 def _train(

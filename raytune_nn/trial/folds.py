@@ -22,6 +22,7 @@ import torch
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.errors import RaytuneError
 from raytune_nn.store.checkpoints import state_path
+from raytune_nn.store.files import Files
 from raytune_nn.store.retry import Retry
 from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.saved_state import as_unusable, write_state
@@ -79,6 +80,7 @@ def run_folds(
             checkpoint = None
             if fold.chosen.checkpoint is not None and fold.values is not None:
                 states.retry.run(partial(_replace_files, draft, folder), folder)
+                states.retry.run(partial(states.files.publish, *folder.iterdir()), folder)
                 done.front, checkpoint = (fold.values,), folder.name
             may_pause, leaves = states.may_pause(done), wind_down.asked()
             saved = not fold.lost and number + 1 < (objective.folds or 0) and states.save(done, may_pause, leaves)
@@ -123,6 +125,11 @@ class FoldStates:
     def retry(self) -> Retry:
         """Waits for the storage."""
         return self._outbox.retry
+
+    @property
+    def files(self) -> Files:
+        """Of the study."""
+        return self._outbox.files
 
     @property
     def folder(self) -> Path:

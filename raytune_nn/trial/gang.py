@@ -20,6 +20,7 @@ from ray.util.placement_group import get_current_placement_group, placement_grou
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.store.retry import Retry
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.losses import lost_node
 from raytune_nn.trial.outcome import Outcome, attempt
@@ -53,9 +54,12 @@ class Worker:
         from raytune_nn.trial.fit import run_trial
         from raytune_nn.trial.group import join
         from raytune_nn.trial.outbox import NoOutbox
+        from raytune_nn.trial.workplace import workplace
 
         def follow() -> None:
-            run_trial(self._study, task, self._isolation, _no_answer, outbox=NoOutbox(), ranks=join(place))
+            with workplace(self._study) as (study, files):
+                outbox = NoOutbox(retry=Retry(seconds=study.storage_timeout), files=files)
+                run_trial(study, task, self._isolation, _no_answer, outbox=outbox, ranks=join(place))
 
         return attempt(follow)
 

@@ -1,10 +1,10 @@
 """What a training hands out, in its order: files for the study's folder, and the reports that speak of them.
 
 A report leaves once everything that it speaks of is in the study's folder; the training goes on meanwhile. Where that
-folder is on another filesystem than the node's own disk, as on a share, a file is written to the node first and a
-thread copies it over; what is handed out after it waits in line. On the same filesystem a file is in its place as soon
-as it is written: nothing ever waits, and there is no thread. Where the storage refuses a file that is needed, it is
-written again until it is taken (`raytune_nn.store.retry`).
+folder is on another filesystem than the node's own disk, as on a share, or on an object store, a file is written to the
+node first and a thread copies it over; what is handed out after it waits in line. On the same filesystem a file is in
+its place as soon as it is written: nothing ever waits, and there is no thread. Where the storage refuses a file that is
+needed, it is written again until it is taken (`raytune_nn.store.retry`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from raytune_nn.store.files import IN_FOLDER, Files, Write
 from raytune_nn.store.retry import Retry
 
 MOST = 2  # files that wait on the node at once, so that slow storage cannot fill its disk
-
-Write = Callable[[IO[bytes]], Any]  # the content of a file
 
 
 def node_folder(study: str) -> str | None:
@@ -44,6 +43,7 @@ class Outbox:
         folder: On the node's own disk, where files wait; they have no names there, so that none outlives the process.
             None: files are written straight to their places.
         retry: Waits for the storage; None: nobody waits.
+        files: Of the study.
 
     Raises:
         OSError: By any method, once a file cannot be written to its place: with its path and the system's reason.
@@ -51,8 +51,8 @@ class Outbox:
         UnusableError: The same, after the storage was waited for.
     """
 
-    def __init__(self, folder: str | None = None, retry: Retry | None = None) -> None:
-        self._folder, self.retry = folder, retry or Retry()
+    def __init__(self, folder: str | None = None, retry: Retry | None = None, files: Files = IN_FOLDER) -> None:
+        self._folder, self.retry, self.files = folder, retry or Retry(), files
         self._line = ThreadPoolExecutor(1, "outbox")  # its thread starts with the first file that waits
         self._moves = deque[Future[Any]]()
         self._last: Future[Any] | None = None
@@ -150,9 +150,19 @@ class Outbox:
 
     def _write(self, path: Path, write: Write, durable: bool, needed: bool) -> None:
         if needed:
-            self.retry.run(partial(_write, path, write, durable), path)
+            self.retry.run(partial(self._write_once, path, write, durable), path)
         else:
-            _write(path, write, durable)
+            self._write_once(path, write, durable)
+
+    def _write_once(self, path: Path, write: Write, durable: bool) -> None:
+        try:
+            self.files.write(path, write, durable)
+        except Exception as error:
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
+            place = refusal.filename if self.files.is_remote else str(path)
+            raise OSError(refusal.errno, refusal.strerror or str(refusal), place) from error
 
     def _hand_over(self, hand_over: Callable[[str], None]) -> None:
         if self._dropped or self._failure is not None:
@@ -173,25 +183,6 @@ class NoOutbox(Outbox):
 def _copy(source: IO[bytes], target: IO[bytes]) -> None:
     source.seek(0)
     shutil.copyfileobj(source, target, length=2**20)
-
-
-def _write(path: Path, write: Write, durable: bool) -> None:
-    draft = path.with_name(f".{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w+b") as file:
-            write(file)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        refusal = _refusal(error)
-        if refusal is None:
-            raise
-        raise OSError(refusal.errno, refusal.strerror or str(refusal), str(path)) from error
 
 
 def _refusal(error: BaseException | None) -> OSError | None:

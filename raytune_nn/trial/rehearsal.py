@@ -56,7 +56,7 @@ def prepare(study: StudyContext, check: TargetCheck) -> Isolation:
     isolation = Isolation(trial_threads(study.config))
     size = rehearse(check.trials)
     begun = (Path(study.folder) / "checkpoints").is_dir()  # a slot that comes late is no reason to end it: it waits
-    if size is not None and not begun:
+    if size is not None and not (begun or study.url):
         check_room(study.folder, size.model + study.states * size.state)
     return isolation
 

@@ -18,7 +18,7 @@ class StudyContext:
     config: dict[str, Any]  # the composed base configuration, interpolations unresolved
     branches: dict[str, dict[str, Any]]  # group path -> option -> configuration of that option
     objective: Objective
-    folder: str  # absolute path of the study folder
+    folder: str  # absolute path of the study folder; on an object store, of this process's working folder
     waits_at: tuple[int, ...] | None  # in `fidelity`: whose reports a trial waits for the answer to; None: all
     pauses: bool = False  # whether the answer may be to pause: a trial then saves its state before such a report
     fidelity: Fidelity = EPOCHS
@@ -29,6 +29,7 @@ class StudyContext:
     saves_to_leave: bool = False  # whether a trial saves its state at any report, to leave an interrupted study
     storage_timeout: float = 0.0  # seconds for which a slot waits for a storage that refuses
     min_free: float = 0.0  # MB on the study's disk, below which no trial begins
+    url: str = ""  # of the study, where it is on an object store
 
     @property
     def saves_states(self) -> bool:

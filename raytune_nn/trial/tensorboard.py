@@ -20,6 +20,7 @@ from torch.utils.tensorboard.summary import hparams
 from raytune_nn.store.retry import Retry
 from raytune_nn.store.steady_file import SteadyFile
 from raytune_nn.trial.event_files import cut_after
+from raytune_nn.trial.run_upload import RunUpload
 
 
 class TrialLogger(Logger):
@@ -33,6 +34,7 @@ class TrialLogger(Logger):
         after: Number of the training state with which the trial goes on: what was written after it is taken out. None:
             it begins, and nothing of an earlier attempt stays.
         retry: Waits for the storage, once there is a file.
+        upload: Sends the files to an object store; None: they are where they belong.
     """
 
     def __init__(
@@ -43,8 +45,10 @@ class TrialLogger(Logger):
         objective: Sequence[str],
         after: int | None = None,
         retry: Retry | None = None,
+        upload: RunUpload | None = None,
     ) -> None:
         super().__init__()
+        self._upload = upload
         self._folder, self._trial = folder, trial
         self._objective = [f"final/{metric}" for metric in objective]
         self._marked = cut_after(folder, after)
@@ -107,11 +111,15 @@ class TrialLogger(Logger):
             step: The next step; None: that after the last one written.
         """
         self._writer.file.mark(number, step)
-        self.flush()
+        self._writer.flush()
+        if self._upload is not None:
+            self._upload.send()
 
     def flush(self) -> None:
         """Puts what was logged into the file."""
         self._writer.flush()
+        if self._upload is not None:
+            self._upload.send_now_and_then()
 
     def close(self, values: Sequence[float] | None, failed: bool) -> None:
         """Writes the final value of each metric and the true status into the run, and closes it."""
@@ -123,6 +131,8 @@ class TrialLogger(Logger):
         self._add(_session_end(status))
         self._writer.close()
         self._closed = True
+        if self._upload is not None:
+            self._upload.finish()
 
     def _add(self, event: Any) -> None:
         self._writer.file.add_summary(event)

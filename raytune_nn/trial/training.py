@@ -6,7 +6,9 @@ leave by an outbox (`raytune_nn.trial.outbox`), where a report waits for the fil
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import tempfile
 import threading
 import time
 import traceback
@@ -24,6 +26,7 @@ from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 from raytune_nn.trial.wind_down import WindDown
+from raytune_nn.trial.workplace import workplace
 
 if TYPE_CHECKING:
     from raytune_nn.trial.isolation import Isolation
@@ -42,11 +45,13 @@ class Training(threading.Thread):
     ) -> None:
         super().__init__(daemon=True, name=f"trial-{task.id}")
         self._wind_down = WindDown(winds_down)
-        self._study, self._task, self._isolation, self._gang = study, task, isolation, gang
+        self._task, self._isolation, self._gang = task, isolation, gang
         self._reports: queue.SimpleQueue[tuple[dict[str, Any] | None, bool] | None] = queue.SimpleQueue()
         self._waits = ""  # why the storage is waited for, until that was told
-        retry = Retry(Path(study.folder), study.storage_timeout, self._wait)
-        self._outbox = Outbox(node_folder(study.folder), retry)
+        self._ends = contextlib.ExitStack()
+        self._study, files = self._ends.enter_context(workplace(study))
+        retry = Retry(None if study.url else Path(study.folder), study.storage_timeout, self._wait)
+        self._outbox = Outbox(tempfile.gettempdir() if study.url else node_folder(study.folder), retry, files)
         self._answered = threading.Semaphore(0)
         self._stopping = False
         self._pulse = Pulse()
@@ -66,7 +71,7 @@ class Training(threading.Thread):
     def _train(self, ranks: Ranks = ALONE) -> None:
         from raytune_nn.trial.fit import run_trial
 
-        with self._outbox:
+        with self._ends, self._outbox:
             answers = self._send, self._beat, self._outbox, ranks, self._pulse, self._wind_down
             run_trial(self._study, self._task, self._isolation, *answers)
 

@@ -12,6 +12,7 @@ import pytest
 from raytune_nn.cluster import newcomers as module
 from raytune_nn.cluster.newcomers import Newcomers
 from raytune_nn.errors import ConfigError
+from raytune_nn.store.folder import StudyFolder
 
 BAD = ConfigError("study.storage must be a folder that all nodes of the cluster share", "bad", "cluster.address=null")
 
@@ -24,7 +25,7 @@ class Nodes:
         patch.setattr(module, "LOOK_SECONDS", 0.001)
         patch.setattr(module, "check_nodes", self.check)
 
-    def check(self, study: Path, known: Container[str], ended: threading.Event) -> set[str]:
+    def check(self, study: StudyFolder, known: Container[str], ended: threading.Event) -> set[str]:
         assert isinstance(known, set)
         self.known.append(set(known))
         if not self._looks:
@@ -44,7 +45,7 @@ class Nodes:
 
 def test_each_node_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = Nodes(monkeypatch, {"b"}, set(), RuntimeError("Ray is away for a moment"), {"c", "d"})
-    with Newcomers(Path("study"), {"a"}) as newcomers:
+    with Newcomers(StudyFolder(Path("study")), {"a"}) as newcomers:
         nodes.until_asked(5)
     assert nodes.known == [{"a"}, {"a", "b"}, {"a", "b"}, {"a", "b"}, {"a", "b", "c", "d"}]
     assert newcomers.fault is None
@@ -53,7 +54,7 @@ def test_each_node_looks_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_node_that_does_not_pass_is_told_and_no_other_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = Nodes(monkeypatch, BAD)
-    with Newcomers(Path("study"), set()) as newcomers:
+    with Newcomers(StudyFolder(Path("study")), set()) as newcomers:
         newcomers._thread.join(10)
         assert newcomers.fault is not None
         assert newcomers.fault.exit_code == 4

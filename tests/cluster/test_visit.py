@@ -13,6 +13,7 @@ from raytune_nn import __version__
 from raytune_nn.cluster import visit
 from raytune_nn.cluster.visit import FOLDER_VARIABLE, arrive, check_nodes, look
 from raytune_nn.errors import ConfigError, UnusableError
+from raytune_nn.store.folder import StudyFolder
 
 NODES = {"a" * 40: "one", "b" * 40: "two"}
 
@@ -40,7 +41,7 @@ def test_a_share_passes_and_nothing_stays_there(tmp_path: Path, exists: bool) ->
     if exists:
         study.mkdir(parents=True)
     before = sorted(tmp_path.rglob("*"))
-    check_nodes(study)
+    check_nodes(StudyFolder(study))
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -53,7 +54,7 @@ def test_a_node_with_a_disk_of_its_own_is_named(nodes: dict[str, Path], tmp_path
     nodes["b" * 40] = other
     (tmp_path / "share").mkdir()
     with pytest.raises(ConfigError) as raised:
-        check_nodes(tmp_path / "share" / "first")
+        check_nodes(StudyFolder(tmp_path / "share" / "first"))
     assert raised.value.rule == "study.storage must be a folder that all nodes of the cluster share"
     why = "No such file or directory" if content is None else "it is another folder there"
     assert raised.value.found == f"{tmp_path / 'share'} on node two (bbbbbbbb): {why}"
@@ -65,7 +66,7 @@ def test_what_a_node_writes_must_be_seen_here(
 ) -> None:
     monkeypatch.setattr(visit, "_send", lambda node, folder, mark: (node, (__version__, "")))
     with pytest.raises(ConfigError, match="what is written there is not seen here"):
-        check_nodes(tmp_path)
+        check_nodes(StudyFolder(tmp_path))
 
 
 @pytest.mark.usefixtures("nodes")
@@ -76,21 +77,21 @@ def test_a_full_disk_is_an_error_of_the_storage(refusing: str, tmp_path: Path, m
 
     monkeypatch.setattr(refusing, refuse)
     with pytest.raises(UnusableError, match="No space left on device"):
-        check_nodes(tmp_path / "first")
+        check_nodes(StudyFolder(tmp_path / "first"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_version_is_refused(nodes: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visit, "_send", lambda node, folder, mark: (node, ("0.0.7", "")))
     with pytest.raises(UnusableError) as raised:
-        check_nodes(tmp_path)
+        check_nodes(StudyFolder(tmp_path))
     assert raised.value.found == f"0.0.7 on node one (aaaaaaaa), {__version__} here"
 
 
 @pytest.mark.usefixtures("nodes")
 def test_a_node_that_is_lost_meanwhile_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(visit, "_answer", lambda name, sent: None)
-    check_nodes(tmp_path)
+    check_nodes(StudyFolder(tmp_path))
 
 
 def test_a_worker_begins_where_the_command_was_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +106,7 @@ def test_a_worker_begins_where_the_command_was_typed(tmp_path: Path, monkeypatch
 
 
 def test_only_nodes_that_are_not_known_look(nodes: dict[str, Path], tmp_path: Path) -> None:
-    assert check_nodes(tmp_path) == set(NODES)
+    assert check_nodes(StudyFolder(tmp_path)) == set(NODES)
     nodes["a" * 40] = tmp_path / "elsewhere"
-    assert check_nodes(tmp_path, {"a" * 40}) == {"b" * 40}
-    assert check_nodes(tmp_path / "first", set(NODES)) == set()
+    assert check_nodes(StudyFolder(tmp_path), {"a" * 40}) == {"b" * 40}
+    assert check_nodes(StudyFolder(tmp_path / "first"), set(NODES)) == set()

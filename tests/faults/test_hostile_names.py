@@ -9,7 +9,7 @@ from command_line import Ran, refused, run
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.modes.preflight import preflight
-from raytune_nn.store.folder import LONGEST_NAME, locate_study
+from raytune_nn.store.locate import LONGEST_NAME, locate_study
 
 ELSEWHERE = ["../x", "/tmp/x", "a/../../x", "a\\..\\x", "..", ".", "", "//", "a/"]
 UNREADABLE = ["a\0b", "a\nb", "a\rb", "a\tb", "\x1b[31mred", "\u202etxt", "\ud800", "a\u2028b", "\x7f", " a", "a "]
@@ -73,7 +73,7 @@ def test_a_file_is_no_study(here: Path) -> None:
     assert (here / "studies" / "first").read_text() == "mine"
 
 
-@pytest.mark.parametrize("storage", ["a\0b", "a\nb", "s3://bucket", "x" * 300, "y/" * 3000])
+@pytest.mark.parametrize("storage", ["a\0b", "a\nb", "ftp://bucket", "s3://bucket/../c", "x" * 300, "y/" * 3000])
 def test_a_storage_is_a_path(storage: str, here: Path) -> None:
     ran = refused(f"study.storage={quoted(storage)}", task=preflight)
     assert ran.rule.startswith("study.storage must be")

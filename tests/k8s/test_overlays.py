@@ -11,7 +11,10 @@ import pytest
 import rules
 import yaml
 from manifests import K8S, OVERLAYS, build, of_kind, one, overlay, pods
+from pyarrow import fs
 from rendering import printed, render
+
+from raytune_nn.store.bucket import Bucket
 
 IMAGE = "cluster.image=raytune-nn:0.1.0"
 FIRST = ("+search=asha", "mode=submit", "cluster=kuberay", IMAGE, "study.name=first", "cluster.max_workers=4")
@@ -57,7 +60,7 @@ def test_the_study_grows_and_shrinks_with_the_pods(typed: tuple[str, ...], growt
 
 @pytest.mark.usefixtures("here")
 def test_the_study_in_s3_is_what_is_rendered() -> None:
-    assert (K8S / "overlays/s3/rayjob.yaml").read_text() == render(*FIRST, *S3)
+    assert (K8S / "overlays/s3/rayjob.yaml").read_text() == printed(*FIRST, *S3)
 
 
 def test_what_a_prefix_renames_is_found_under_its_new_name(tmp_path: Path) -> None:
@@ -111,21 +114,24 @@ def test_in_s3_nothing_waits_for_a_claim() -> None:
     assert "persistentVolumeClaim" not in str(overlay("s3"))
 
 
-def test_tensorboards_copy_has_new_and_grown_files_of_the_studies(tmp_path: Path) -> None:
+def test_tensorboards_copy_has_new_and_grown_files_of_the_studies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = importlib.util.spec_from_file_location("mirror", K8S / "overlays/s3/mirror.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    there, here = tmp_path / "there", tmp_path / "here"
+    monkeypatch.setattr(Bucket, "filesystem", lambda bucket: fs.SubTreeFileSystem(str(tmp_path), fs.LocalFileSystem()))
+    there, here = tmp_path / "bucket" / "there", tmp_path / "here"
     for path in ("first/tb/0/events", "first/checkpoints/0/model.ckpt", "first/tb/1/events"):
         (there / path).parent.mkdir(parents=True)
         (there / path).write_text(path)
-    assert module.mirror(there.as_uri(), here) == 2
-    assert module.mirror(there.as_uri(), here) == 0, "nothing has changed"
+    assert module.mirror("s3://bucket/there", here) == 2
+    assert module.mirror("s3://bucket/there", here) == 0, "nothing has changed"
     with (there / "first/tb/1/events").open("a") as file:
         file.write("more")
-    assert module.mirror(there.as_uri(), here) == 1
+    assert module.mirror("s3://bucket/there", here) == 1
     assert (here / "first/tb/1/events").read_text() == "first/tb/1/eventsmore"
     assert sorted(path.name for path in here.rglob("*") if path.is_file()) == ["events", "events"]
 

@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from raytune_nn.errors import ConfigError, UnusableError
-from raytune_nn.store.folder import StudyFolder, check_storage, locate_study, write_json, write_text, write_yaml
+from raytune_nn.store.folder import StudyFolder, write_json, write_text, write_yaml
 from raytune_nn.store.journal import Journal
+from raytune_nn.store.locate import check_storage, locate_study
 
 
 def everything_in(path: Path) -> list[str]:
@@ -45,7 +46,7 @@ def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> No
 
 def test_a_storage_that_is_no_path_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"study\.storage must be the path of a folder"):
-        locate_study("s3://bucket/studies", "first")
+        locate_study("ftp://bucket/studies", "first")
 
 
 @pytest.mark.parametrize("name", ["first", "2026-11-20_17-05-33_asha", "ünï 🙂", "...", ".hidden", "a=1,b"])

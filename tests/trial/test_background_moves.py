@@ -17,7 +17,8 @@ from slow_storage import SlowStorage, slow_storage
 from test_training_state import EPOCHS, digits
 from trial_parts import base_config, context
 
-from raytune_nn.trial import fit, outbox, training
+from raytune_nn.store.files import Files
+from raytune_nn.trial import fit, training
 from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.outbox import Outbox, node_folder
 from raytune_nn.trial.task import Report, TrialTask
@@ -210,15 +211,15 @@ class TestWholeTrial:
         self, share: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The journal counts those that are there."""
-        write, failed = outbox._write, list[Path]()
+        write, failed = Files.write, list[Path]()
 
-        def fails_once(path: Path, content: Any, durable: bool) -> None:
+        def fails_once(files: Files, path: Path, content: Any, durable: bool = False) -> None:
             if path.name == "resume-2.ckpt" and not failed:
                 failed.append(path)
                 raise OSError(28, "No space left on device", str(path))
-            write(path, content, durable)
+            write(files, path, content, durable)
 
-        monkeypatch.setattr(outbox, "_write", fails_once)
+        monkeypatch.setattr(Files, "write", fails_once)
         reports = self.train(share, waits_at=(4,), pauses=True, copy_seconds=1e-9)
         assert [report["saved"] for report in reports] == [True, False, True, True, True, False]
         assert [report["unsaved"] for report in reports if report["unsaved"]] == [

@@ -17,8 +17,9 @@ import torch
 from slow_storage import SlowStorage, slow_storage
 
 from raytune_nn.errors import InterruptedStudyError, UnusableError
+from raytune_nn.store.files import Write
 from raytune_nn.store.retry import Retry
-from raytune_nn.trial.outbox import MOST, Outbox, Write, node_folder
+from raytune_nn.trial.outbox import MOST, Outbox, node_folder
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 
 from pyarrow import fs
 
+from raytune_nn.store.bucket import read_url
+
 
 def mirror(source: str, target: Path) -> int:
     """Copies what is new or has grown; returns how many files.
@@ -21,7 +23,8 @@ def mirror(source: str, target: Path) -> int:
         source: Folder of studies, as a URI.
         target: Folder that becomes the same, as far as TensorBoard reads it.
     """
-    storage, root = fs.FileSystem.from_uri(source)
+    bucket = read_url(source)  # as the study reads it, AWS_ENDPOINT_URL included
+    storage, root = bucket.filesystem(), bucket.root
     found = storage.get_file_info(fs.FileSelector(root, recursive=True, allow_not_found=True))
     copied = 0
     for info in found:
