@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
+from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.tables import commands, counted, winner
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.failures import STOPPED
 from raytune_nn.study.session import StudyPlan
+
+
+def leave_files(folder: StudyFolder, record: StudyRecord) -> None:
+    """Writes what other programs read, once a study came to its end; where it was interrupted, seconds count."""
+    if record.status in ("complete", "failed"):
+        leave_exports(folder, record)
 
 
 def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault: RaytuneError | None = None) -> None:

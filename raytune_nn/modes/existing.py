@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from raytune_nn.config.compose import Composed, type_config
-from raytune_nn.config.objective import read_objective
+from collections.abc import Mapping
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from raytune_nn.config.compose import Composed, register_marks
+from raytune_nn.config.objective import Objective, read_objective
+from raytune_nn.config.schema import ObjectiveConfig
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.locate import locate_study
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.resume import stored_config
 from raytune_nn.study.session import read_record
 
@@ -26,6 +34,61 @@ def open_existing(composed: Composed) -> tuple[StudyFolder, StudyRecord]:
             "study.name=first",
         )
     folder = locate_study(study.storage, study.name)
+    return folder, read_existing(folder)
+
+
+def read_existing(folder: StudyFolder) -> StudyRecord:
+    """The record of the study in a folder; of its configuration only the objective counts, so it may be an older one.
+
+    Raises:
+        ConfigError: There is no study, or its ``config.yaml`` has no objective that can be read.
+        UnusableError: Its journal is damaged, or the storage cannot be read.
+    """
     folder.fetch()
-    settings = type_config(stored_config(folder)).settings
-    return folder, read_record(folder, read_objective(settings.objective))
+    return read_record(folder, _objective(stored_config(folder)))
+
+
+def read_again(folder: StudyFolder, record: StudyRecord) -> StudyRecord:
+    """The record as the journal is now."""
+    folder.fetch()
+    return read_record(folder, record.objective)
+
+
+def find_trial(record: StudyRecord, id: str) -> TrialRecord:
+    """The trial that ``study.trial`` names.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    trial = record.trials.get(id)
+    if trial is None:
+        raise _no_trial(record, id)
+    return trial
+
+
+def best_trial(record: StudyRecord) -> TrialRecord:
+    """The best trial.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if record.best is None:
+        raise _no_trial(record, "null, the best")
+    return record.best
+
+
+def _no_trial(record: StudyRecord, found: str) -> ConfigError:
+    last = len(record.trials) - 1
+    known = f"trials 0 to {last}" if last > 0 else "trial 0 alone" if last == 0 else "no trial"
+    return ConfigError("study.trial must be a trial of the study", f"{found}; it has {known}", "study.trial=0")
+
+
+def _objective(config: Mapping[str, Any]) -> Objective:
+    register_marks()
+    try:
+        stored = OmegaConf.to_container(OmegaConf.create(dict(config))["objective"], resolve=True)
+        typed = OmegaConf.merge(OmegaConf.structured(ObjectiveConfig), stored)
+        return read_objective(cast(ObjectiveConfig, OmegaConf.to_object(typed)))
+    except (OmegaConfBaseException, KeyError, ValueError, TypeError) as error:
+        rule = "a study's config.yaml must have an objective that this version can read"
+        raise ConfigError(rule, str(error).splitlines()[0], "the version of raytune_nn that made the study") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from raytune_nn.config.compose import Composed
 from raytune_nn.modes.existing import open_existing
+from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.tables import commands, trials_table, winner
 from raytune_nn.study.results import write_results
@@ -18,6 +19,7 @@ def report(composed: Composed) -> None:
     folder, record = open_existing(composed)
     if record.status != "running":
         write_results(folder, record)
+        leave_exports(folder, record)
     print(trials_table(record))
     if wrong := failures(record):
         print(wrong)

@@ -10,9 +10,10 @@ from raytune_nn.cluster.existing import existing_cluster
 from raytune_nn.cluster.headroom import check_headroom
 from raytune_nn.cluster.newcomers import Newcomers
 from raytune_nn.config.compose import Composed
-from raytune_nn.modes.ending import show_ending
+from raytune_nn.modes.ending import leave_files, show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
+from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.session import open_study, read_finished
@@ -21,8 +22,8 @@ from raytune_nn.study.session import open_study, read_finished
 SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
 
 
-def search(composed: Composed, signals: Signals) -> None:
-    """Checks, starts a cluster, runs the study, and shows who won.
+def search(composed: Composed, signals: Signals) -> StudyFolder:
+    """Checks, starts a cluster, runs the study, and shows who won; returns where it is.
 
     Raises:
         RaytuneError: Bad configuration, a study without a successful trial, or an interruption.
@@ -31,12 +32,14 @@ def search(composed: Composed, signals: Signals) -> None:
     plan, folder = checked.plan, checked.folder
     if checked.exists and (record := read_finished(plan, folder)) is not None:
         show_ending(plan, folder, record)
-        return
+        return folder
     if checked.address is None:
         check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials) as view:
         conductor = _run(checked, view, signals)
+    leave_files(folder, conductor.record)
     show_ending(plan, folder, conductor.record, conductor.fault)
+    return folder
 
 
 def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
