@@ -35,9 +35,9 @@ def draw(study: Study) -> go.Figure | None:
     record = study.record
     trials = [t for t in record.trials.values() if x.path in t.value_params and y.path in t.value_params]
     values = values_of(study, trials)[:, 0]
-    known = np.isfinite(values)
     params = [trial.value_params for trial in trials]
     at = np.stack([_scaled(x, x.positions(params)), _scaled(y, y.positions(params))], axis=1)
+    known = np.isfinite(values) & np.isfinite(at).all(axis=1)
     if known.sum() < LEAST or any(np.unique(column[known]).size < 2 for column in at.T):
         return None
     axis = ValueAxis.of(record.objective.goals[0], values)
@@ -68,14 +68,12 @@ def _scaled(parameter: Parameter, at: NDArray[np.float64]) -> NDArray[np.float64
 def _surface(
     x: Parameter, y: Parameter, at: NDArray[np.float64], values: NDArray[np.float64], axis: ValueAxis, maximise: bool
 ) -> Any:
-    """The mean of the nearest trials, the nearer the more; level lines between numbers, cells where one is an option."""
+    """The mean of the nearest trials, the nearer the more: level lines of two numbers, cells where one is an option."""
     import plotly.graph_objects as go
     from sklearn.neighbors import KNeighborsRegressor
 
     grids = [_grid(parameter, column) for parameter, column in zip((x, y), at.T, strict=True)]
-    units = [
-        FAR if parameter.places is not None else 1 / np.ptp(grid) for parameter, grid in zip((x, y), grids, strict=True)
-    ]
+    units = [_unit(x, grids[0]), _unit(y, grids[1])]
     shown = np.clip(np.log10(values) if axis.log else values, axis.low, axis.high)
     few = min(len(values), max(3, round(len(values) ** 0.5)), 15)
     model = KNeighborsRegressor(few, weights=lambda distances: 1 / (distances + 0.05)).fit(at * units, shown)
@@ -95,6 +93,11 @@ def _surface(
     if x.places is not None or y.places is not None:
         return go.Heatmap(**content)
     return go.Contour(**content, contours={"coloring": "heatmap"}, line={"width": 0.6})
+
+
+def _unit(parameter: Parameter, grid: NDArray[np.float64]) -> float:
+    """What makes distances along both axes comparable."""
+    return FAR if parameter.places is not None else float(1 / np.ptp(grid))
 
 
 def _grid(parameter: Parameter, at: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -49,9 +49,7 @@ def draw(study: Study) -> go.Figure | None:
         figure.add_traces(_all_marks(read, number, axis, shown=number == 0))
         counts.append(len(figure.data) - before)
     folds = read.record.objective.folds
-    title = (
-        "epochs trained" if folds is None else f"epochs trained, of {folds} folds together; values: mean of those done"
-    )
+    title = "epochs trained" if folds is None else f"epochs trained in {folds} folds; values are means of those done"
     figure.update_layout(xaxis={"title": {"text": title}, "rangemode": "tozero"}, yaxis=axes[0].layout)
     figure.update_layout(legend={"orientation": "h", "y": -0.2}, hovermode="closest")
     if len(goals) > 1:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST = 10  # parameters side by side; of more, the most important
-MISSING = "–"  # at an axis: the trial does not have it
+MISSING = "—"  # at an axis: the trial does not have it
 
 
 def draw(study: Study) -> go.Figure | None:

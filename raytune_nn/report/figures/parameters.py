@@ -92,7 +92,7 @@ def _parameter(path: str, name: str, domains: Sequence[Domain], values: Sequence
     if not chosen and all(map(_is_number, values)):
         log = bool(domains) and all(isinstance(domain, LogUniform | LogRandInt) for domain in domains)
         return Parameter(path, name, log, None, (), conditional)
-    every = [option for domain in chosen for option in domain.options] + list(values)
+    every = [value for domain in chosen for value in domain.options] + list(values)
     options = {identity(value): value for value in every}
     return Parameter(
         path, name, False, {key: place for place, key in enumerate(options)}, _labels(options), conditional
@@ -102,7 +102,8 @@ def _parameter(path: str, name: str, domains: Sequence[Domain], values: Sequence
 def _labels(options: Mapping[Hashable, Any]) -> list[str]:
     """As short as they can be told apart: the text "1" is not the number."""
     labels = [option(value) for value in options.values()]
-    long = [label if labels.count(label) == 1 else shown(value) for label, value in zip(labels, options.values())]
+    pairs = zip(labels, options.values(), strict=True)
+    long = [label if labels.count(label) == 1 else shown(value) for label, value in pairs]
     return [escaped(label if len(label) <= LABEL else f"{label[: LABEL - 1]}…") for label in long]
 
 
