@@ -1,4 +1,4 @@
-"""The page of a study, without a browser: what it says, that it needs nothing else, and that no text breaks out of it."""
+"""The page of a study, without a browser: what it says, that it needs nothing else, that no text breaks out of it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_the_commands_can_be_typed(page: Page) -> None:
 
 
 def test_failures_stand_by_cause_with_their_traceback(page: Page) -> None:
-    assert "1 × ValueError: <script> trial 3 Traceback ValueError: <script>" in page.text("failures")
+    assert "1 \u00d7 ValueError: <script> trial 3 Traceback ValueError: <script>" in page.text("failures")
 
 
 def test_the_contents_lead_to_every_section(page: Page) -> None:
@@ -135,7 +135,7 @@ def test_a_study_without_a_value_is_shown_with_what_went_wrong(tmp_path: Path) -
     page = page_of(made.study(tmp_path))
     assert "No trial has a value. No trial of this study has a value: what went wrong stands below." in page.text()
     assert "winner" not in page.sections
-    assert "1 × E: so" in page.text("failures")
+    assert "1 \u00d7 E: so" in page.text("failures")
 
 
 def test_a_study_of_which_nothing_is_known_yet_has_a_page(tmp_path: Path) -> None:

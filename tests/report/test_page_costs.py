@@ -63,8 +63,10 @@ def test_without_settings_what_follows_from_them_is_left_out(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0.04, "0.04 s"), (3.45, "3.5 s"), (12.3, "12 s"), (59.99, "60 s"), (60, "1 min"), (725, "12 min 5 s"), (7500, "2 h 5 min"),
-     (90_000, "1 d 1 h")],
-)  # fmt: skip
+    [
+        *[(0.04, "0.04 s"), (3.45, "3.5 s"), (12.3, "12 s"), (59.99, "60 s"), (60, "1 min")],
+        *[(725, "12 min 5 s"), (7500, "2 h 5 min"), (90_000, "1 d 1 h")],
+    ],
+)
 def test_a_time_span_has_two_units_at_most(seconds: float, shown: str) -> None:
     assert format_seconds(seconds) == shown

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from raytune_nn.report.figures import FIGURES
 from raytune_nn.report.page.timeline import TITLE, timeline, use_of_slots
 from raytune_nn.report.study import Study
 
@@ -31,8 +33,11 @@ class Figure:
 
 def figures(study: Study) -> Iterator[Figure]:
     """Those that say something about this study, in the order of the page."""
+    for section in FIGURES:
+        if (drawn := section.draw(study)) is not None:
+            yield _held(section.title, section.explains, drawn)
     if (slots := timeline(study)) is not None:
-        yield _held("slots", TITLE, use_of_slots(study), slots)
+        yield _held(TITLE, use_of_slots(study), slots)
 
 
 def inside_script(text: str) -> Markup:
@@ -45,9 +50,10 @@ def as_json(tree: object) -> Markup:
     return inside_script(json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False))
 
 
-def _held(id: str, title: str, explains: str, figure: go.Figure) -> Figure:
+def _held(title: str, explains: str, figure: go.Figure) -> Figure:
     import plotly.io as io
 
     figure.layout.template = None  # the page has its own
     height = figure.layout.height or HEIGHT
+    id = re.sub(r"\W+", "-", title.lower())
     return Figure(id, title, explains, height, inside_script(io.to_json(figure, validate=False)))

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from raytune_nn import __version__
+from raytune_nn.report.figures.look import COLOURS
 from raytune_nn.report.page.costs import costs
 from raytune_nn.report.page.figures import Figure, as_json, figures
+from raytune_nn.report.page.mattered import mattered
 from raytune_nn.report.page.summary import cards, notices, to_type, verdict
 from raytune_nn.report.page.theme import themes
-from raytune_nn.report.page.timeline import COLOURS
 from raytune_nn.report.page.trials import trial_table
 from raytune_nn.report.page.winner import compare_leaders
 from raytune_nn.report.study import Study
@@ -56,7 +57,7 @@ def _head(study: Study) -> dict[str, Any]:
         "notices": list(notices(study)),
         "cards": cards(study),
         "compared": compare_leaders(study),
-        "mattered": [],
+        "mattered": mattered(study) if study.record.trials else [],
         "commands": to_type(study),
         "version": __version__,
         "versions": " · ".join(f"{name} {number}" for name, number in made_by.items()),

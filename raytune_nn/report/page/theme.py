@@ -38,6 +38,7 @@ def _template(text: str, muted: str, line: str, sheet: str) -> dict[str, Any]:
         "legend": {"bgcolor": "rgba(0,0,0,0)", "font": {"color": muted}},
         "coloraxis": {"colorbar": {"outlinewidth": 0, "thickness": 12}},
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": muted, "activecolor": text},
+        "updatemenudefaults": {"bgcolor": sheet, "bordercolor": line, "font": {"color": text}},
         "annotationdefaults": {"font": {"color": muted}, "arrowcolor": muted},
         "shapedefaults": {"line": {"color": muted}},
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
+from raytune_nn.report.figures.look import COLOURS
 from raytune_nn.report.page.durations import format_seconds
 from raytune_nn.report.page.slots import Piece, pieces_of, sessions
 from raytune_nn.report.study import Study
@@ -14,16 +15,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 TITLE = "Who trained when"
-COLOURS = {  # by what came of a piece; as in the table of trials
-    "complete": "#2f9e6e",
-    "stopped": "#8a94a6",
-    "paused": "#7c9cd6",
-    "running": "#3b82f6",
-    "diverged": "#e0a13a",
-    "failed": "#d9534f",
-    "tried again": "#c77fd1",
-    "cut off": "#b59f8c",
-}
+PIECES = {**COLOURS, "tried again": "#c77fd1", "cut off": "#b59f8c"}  # by what came of them
 ROW, MARGINS, TALLEST = 30, 110, 900  # pixels
 
 
@@ -36,7 +28,7 @@ def timeline(study: Study) -> go.Figure | None:
         return None
     figure = go.Figure()
     scale, unit = _unit(max(piece.end for piece in pieces))
-    for state, colour in COLOURS.items():
+    for state, colour in PIECES.items():
         chosen = [piece for piece in pieces if piece.state == state]
         if chosen:
             figure.add_trace(_bars(chosen, state, colour, scale))

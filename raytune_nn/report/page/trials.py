@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from raytune_nn.report.figures.look import fate
+from raytune_nn.report.figures.parameters import short_names
 from raytune_nn.report.study import Study
 from raytune_nn.report.tables import format_results, format_value, rank
 from raytune_nn.store.record import StudyRecord
@@ -35,27 +36,6 @@ def trial_table(study: Study) -> dict[str, Any]:
     return {"columns": columns, "rows": rows}
 
 
-def short_names(paths: Iterable[str]) -> dict[str, str]:
-    """Of each path its last part, or as many as tell it from the others."""
-    every = list(paths)
-    names = {path: path.rpartition(".")[2] for path in every}
-    parts = 1
-    while True:
-        twice = {name for name, count in Counter(names.values()).items() if count > 1}
-        longer = [path for path in every if names[path] in twice and names[path] != path]
-        if not longer:
-            return names
-        parts += 1
-        for path in longer:
-            names[path] = ".".join(path.split(".")[-parts:])
-
-
-def shown_state(trial: TrialRecord, record: StudyRecord) -> str:
-    """A trial that waits or runs in a study that does neither was interrupted."""
-    known = trial.ended or trial.state == "paused" or record.status == "running"
-    return trial.state if known else "interrupted"
-
-
 def _row(place: int, trial: TrialRecord, record: StudyRecord, paths: Iterable[str], front: set[str]) -> list[Cell]:
     values = record.values(trial) or (None,) * len(record.objective.goals)
     texts = format_results(trial, record, digits=5)
@@ -63,7 +43,7 @@ def _row(place: int, trial: TrialRecord, record: StudyRecord, paths: Iterable[st
     return [
         [place, f"{place} ★"] if trial.id in front else place,
         [int(trial.id), trial.id] if trial.id.isdecimal() else trial.id,
-        shown_state(trial, record),
+        fate(trial, record),
         *(_number(value, text) for value, text in zip(values, texts, strict=True)),
         trial.epochs,
         [round(trial.seconds, 3), f"{trial.seconds:.1f}"],
