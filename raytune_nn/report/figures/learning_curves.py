@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, fate, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, fate, scatter, single
 from raytune_nn.report.figures.points import Mark, Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -88,7 +88,7 @@ def _line(read: Points, places: list[int], name: str, number: int, shown: bool) 
     most = max(2, MOST // max(1, len(read.trials)))
     rows = np.concatenate([thinned(read, place, most, number) for place in places])
     starts = np.flatnonzero(read.begins[rows])
-    y = np.insert(read.values[rows, number].astype(np.float32), starts, np.nan)[1:]
+    y = np.insert(single(read.values[rows, number]), starts, np.nan)[1:]
     x = np.insert(read.epoch[rows], starts, read.epoch[rows[starts]])[1:]
     ids = read.ids[np.insert(read.trial[rows], starts, read.trial[rows[starts]])[1:]]
     is_best = name == "best"
@@ -123,7 +123,7 @@ def _marks(read: Points, marks: list[Mark], number: int, axis: ValueAxis, shown:
     faint = kind in ("stopped", "complete", "paused", "went on") and len(marks) > 50
     marker = {"symbol": symbol, "color": colour, "size": 9 if symbol == "x" else 7, "opacity": 0.6 if faint else 0.95}
     x = np.array([mark.epoch for mark in marks], np.int32)
-    content = {"x": x, "y": axis.placed(y).astype(np.float32), "text": texts, "marker": marker, "visible": shown}
+    content = {"x": x, "y": single(axis.placed(y)), "text": texts, "marker": marker, "visible": shown}
     return scatter(len(marks), **content, mode="markers", name=kind, hovertemplate="%{text}<extra></extra>")
 
 

@@ -36,6 +36,7 @@ COLOURS = {  # of a trial, by what became of it
 SCALE = [[0.0, "#a9b4c2"], [0.5, "#4c8bf5"], [1.0, "#e4572e"]]  # faint: worse, or fewer epochs
 NO_VALUE = ("diverged", "failed")
 SHOWN_PARAMS, SHOWN_CHARACTERS = 12, 200
+MOST = 3e38  # that single precision can hold
 MANY = 3_000  # marks, from which on WebGL draws them: a browser has but a few places for it
 
 
@@ -89,7 +90,7 @@ class ValueAxis:
     @classmethod
     def of(cls, goal: Goal, values: NDArray[np.float64]) -> ValueAxis:
         """Fits all but very bad values: a loss that explodes must not press the others into a line."""
-        shown = values[np.isfinite(values)]
+        shown = np.clip(values[np.isfinite(values)], -1e300, 1e300)  # so that no difference overflows
         better = "higher" if goal.maximise else "lower"
         name = f"{escaped(goal.metric)} ({better} is better"
         if not shown.size:
@@ -141,9 +142,14 @@ def scatter(marks: int, **content: Any) -> Any:
     return go.Scattergl(**content) if marks > MANY else go.Scatter(**content)
 
 
-def gapped(numbers: Sequence[float | None]) -> NDArray[np.float32]:
+def single(values: NDArray[np.float64]) -> NDArray[np.float32]:
+    """In half the room; a gap where a value is not finite."""
+    return np.where(np.isfinite(values), np.clip(values, -MOST, MOST), np.nan).astype(np.float32)
+
+
+def gapped(numbers: Sequence[float | None]) -> NDArray[np.float64]:
     """For a line with a gap at each None."""
-    return np.array(numbers, np.float32)
+    return np.array(numbers, np.float64)
 
 
 def said(text: str) -> go.Figure:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, gapped, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, gapped, scatter, single
 from raytune_nn.report.figures.points import Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -141,7 +141,7 @@ def _cloud(read: Points, rungs: Sequence[Rung], end: str, axis: ValueAxis, colou
                 y.append(read.values[row, 0])
                 texts.append(_about(read, rung.step, place, row))
     marker = {"color": colour, "symbol": "x" if end == LOST else "circle", "size": 6, "opacity": 0.75}
-    content = {"x": np.array(x, np.float32), "y": axis.placed(np.array(y)).astype(np.float32), "text": texts}
+    content = {"x": np.array(x, np.float32), "y": single(axis.placed(np.array(y))), "text": texts}
     template = "%{text}<extra></extra>"
     return scatter(len(x), **content, mode="markers", marker=marker, name=end, legendgroup=end, hovertemplate=template)
 

@@ -71,7 +71,7 @@ def _traces(
     for chosen, name in ((counted, "trials"), (lost, "diverged or failed")):
         if not chosen.any():
             continue
-        y = axis.placed(values[chosen]).astype(np.float32)
+        y = axis.placed(values[chosen])
         texts = [_about(study, trials[place], parameter) for place in np.flatnonzero(chosen)]
         marker: dict[str, Any] = {"size": 6, "opacity": 0.8, "coloraxis": "coloraxis", "color": epochs[chosen]}
         if name != "trials":
