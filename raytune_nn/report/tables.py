@@ -89,9 +89,14 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
     rows = [
         ("resume", resume),
         ("reproduce", reproduce_command(folder)),
-        ("tensorboard", tensorboard_command(folder)),
+        ("tensorboard", tensorboard(folder)),
     ]
     return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])
+
+
+def tensorboard(folder: StudyFolder) -> str:
+    """The command that shows a study in TensorBoard, while it runs and afterwards."""
+    return f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"
 
 
 def reproduce_command(folder: StudyFolder, trial: str | None = None) -> str:
@@ -108,11 +113,6 @@ def report_command(folder: StudyFolder) -> str:
 def report_line(folder: StudyFolder) -> str:
     """Where the page of a study is."""
     return f"{'report':<12}{_place(folder, folder.report)}"
-
-
-def tensorboard_command(folder: StudyFolder) -> str:
-    """What opens the runs of a study."""
-    return f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"
 
 
 def _named(folder: StudyFolder) -> list[str]:

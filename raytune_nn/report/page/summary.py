@@ -16,7 +16,7 @@ from raytune_nn.report.tables import (
     format_results,
     rank,
     reproduce_command,
-    tensorboard_command,
+    tensorboard,
 )
 from raytune_nn.store.trial import TrialRecord
 
@@ -80,7 +80,7 @@ def to_type(study: Study) -> list[tuple[str, str]]:
         rows.append((f"Train {which} again and compare", reproduce_command(study.folder, leading[0].id)))
     resume = commands(study.folder, str(study.record.study.get("command", "")))[0]
     rows.append(("Show the study again" if is_over(study) else "Go on with the study", resume))
-    rows.append(("Open the runs in TensorBoard", tensorboard_command(study.folder)))
+    rows.append(("Open the runs in TensorBoard", tensorboard(study.folder)))
     return rows
 
 
