@@ -94,8 +94,9 @@ def notices(study: Study) -> Iterator[str]:
         yield "This study was interrupted, and can go on: the command stands below."
     elif not leaders(study):
         yield "No trial of this study has a value: what went wrong stands below."
-    if record.reason:
-        yield f"It ended since {record.reason}." if is_over(study) else f"Why no trial begins now: {record.reason}."
+    if record.reason and record.reason != record.status:
+        begins = "No trial begins for now" if record.status == "running" else "It ended since"
+        yield f"{begins}: {record.reason}."
     by = record.study.get("versions", {}).get("raytune_nn", __version__)
     if by != __version__:
         yield f"The study is of raytune_nn {by}, this page of {__version__}."
