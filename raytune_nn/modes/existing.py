@@ -18,6 +18,18 @@ def open_existing(composed: Composed) -> tuple[StudyFolder, StudyRecord]:
     Raises:
         ConfigError: No name is given, or there is no such study.
     """
+    folder = find_existing(composed)
+    settings = type_config(stored_config(folder)).settings
+    return folder, read_record(folder, read_objective(settings.objective))
+
+
+def find_existing(composed: Composed) -> StudyFolder:
+    """The folder of the study that ``study.name`` names, as it is now.
+
+    Raises:
+        ConfigError: No name is given.
+        UnusableError: The storage cannot be read.
+    """
     study = composed.settings.study
     if study.name is None:
         raise ConfigError(
@@ -27,5 +39,4 @@ def open_existing(composed: Composed) -> tuple[StudyFolder, StudyRecord]:
         )
     folder = locate_study(study.storage, study.name)
     folder.fetch()
-    settings = type_config(stored_config(folder)).settings
-    return folder, read_record(folder, read_objective(settings.objective))
+    return folder

@@ -36,7 +36,7 @@ def search(composed: Composed, signals: Signals) -> None:
         check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials) as view:
         conductor = _run(checked, view, signals)
-    show_ending(plan, folder, conductor.record, conductor.fault)
+    show_ending(plan, folder, conductor.record, conductor.fault, report=True)
 
 
 def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
