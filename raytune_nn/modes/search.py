@@ -13,6 +13,7 @@ from raytune_nn.config.compose import Composed
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.tables import tensorboard
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.session import open_study, read_finished
@@ -34,7 +35,7 @@ def search(composed: Composed, signals: Signals) -> None:
         return
     if checked.address is None:
         check_headroom(checked.capacity, plan.settings.resources)
-    with LiveView(plan.settings, plan.num_trials) as view:
+    with LiveView(plan.settings, plan.num_trials, slots=checked.capacity.slots, scheduler=plan.scheduler) as view:
         conductor = _run(checked, view, signals)
     show_ending(plan, folder, conductor.record, conductor.fault)
 
@@ -47,6 +48,7 @@ def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
 
         signals.opening()
         with open_study(plan, checked.folder, view.heard) as conductor:
+            view.say(f"watch it: {tensorboard(checked.folder)}")
 
             def refresh() -> None:
                 if newcomers is not None and newcomers.fault is not None and conductor.fault is None:

@@ -89,9 +89,14 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
     rows = [
         ("resume", resume),
         ("reproduce", shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *place])),
-        ("tensorboard", f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"),
+        ("tensorboard", tensorboard(folder)),
     ]
     return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])
+
+
+def tensorboard(folder: StudyFolder) -> str:
+    """The command that shows a study in TensorBoard, while it runs and afterwards."""
+    return f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"
 
 
 def trials_table(record: StudyRecord) -> str:

@@ -170,13 +170,13 @@ class Conductor:
         if pauses and not trial.just_saved:
             self._endings.end(trial, "complete")
             return
-        decided = {"decision": str(verdict.decision), "reason": verdict.reason}
-        self._write("decided", trial=trial.id, epoch=trial.epochs, **decided)
+        reason = verdict.words(self.record.objective.maximise)
+        self._write("decided", trial=trial.id, epoch=trial.epochs, decision=str(verdict.decision), reason=reason)
         self._dispatcher.end(trial.id)
         if pauses:
             self._searcher.on_pause(trial.id, trial.params)
         else:
-            self._endings.end(trial, "stopped", verdict.reason)
+            self._endings.end(trial, "stopped", reason)
 
     def tick(self) -> None:
         """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
