@@ -62,7 +62,7 @@ class LiveView:
         self._trials = ShownTrials()
         self._shown = 0.0
         self._best_value: float | None = None  # shown last
-        self._told_unsaved = False
+        self._told_unsaved = self._told_unlogged = False
         self._told_storage = -LINE_SECONDS  # when something was said of it
         self._told_causes = set[Diagnosis]()
         self._bar = Progress(
@@ -112,6 +112,9 @@ class LiveView:
         if event.get("unsaved") and not self._told_unsaved and self._settings.verbose:
             self._told_unsaved = True
             self._print(f"no safety copies (checkpoints.every_minutes) of trial {event['trial']}: {event['unsaved']}")
+        if event.get("unlogged") and not self._told_unlogged and self._settings.verbose:
+            self._told_unlogged = True
+            self._print(f"logger, of trial {event['trial']}: {event['unlogged']}")
         pauses = event["type"] == "decided" and event["decision"] == "pause"
         if (event["type"] == "ended" or pauses) and self._live is None and self._settings.verbose:
             self._line(record)
