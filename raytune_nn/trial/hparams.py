@@ -17,7 +17,8 @@ from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from raytune_nn.space.domains import Choice, Domain
 from raytune_nn.space.space import Space
 
-TAGS = (metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG, metadata.SESSION_END_INFO_TAG)
+SESSION_END = metadata.SESSION_END_INFO_TAG
+TAGS = (metadata.EXPERIMENT_TAG, metadata.SESSION_START_INFO_TAG, SESSION_END)
 BEST, LAST = "best/", "last/"  # before a metric's name: what the page shows of it
 
 
@@ -50,7 +51,7 @@ def session_end(failed: bool) -> Summary:
     """How a trial ended; of one that runs there is none, which the page calls unknown."""
     status = api_pb2.STATUS_FAILURE if failed else api_pb2.STATUS_SUCCESS
     end = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
-    return _summary(metadata.SESSION_END_INFO_TAG, plugin_data_pb2.HParamsPluginData(session_end_info=end))
+    return _summary(SESSION_END, plugin_data_pb2.HParamsPluginData(session_end_info=end))
 
 
 def _summary(tag: str, content: Any) -> Summary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
@@ -108,7 +109,7 @@ def test_it_is_tried_again_with_growing_pauses(tmp_path: Path, monkeypatch: pyte
     for _ in range(1000):
         logger.log_metrics({"loss": 1.0}, 0)
         now[0] += 1.0
-    pauses = [after - before for before, after in zip(tried, tried[1:], strict=False)]
+    pauses = [after - before for before, after in itertools.pairwise(tried)]
     assert pauses == [10, 20, 40, 80, 160, 300, 300][: len(pauses)]
     assert len(pauses) >= 5
     monkeypatch.undo()

@@ -10,7 +10,9 @@ import pytest
 from event_files import Run
 from tensorboard.plugins.hparams import metadata
 
+from raytune_nn.store.files import IN_FOLDER
 from raytune_nn.store.retry import Retry
+from raytune_nn.trial.lost_run import close_lost_run
 from raytune_nn.trial.tensorboard import TrialLogger
 
 PARAMS = {
@@ -161,6 +163,18 @@ def test_a_study_without_a_space_has_a_run_too(tmp_path: Path) -> None:
     logger.log_result((0.5,), best=True)
     logger.close(failed=False)
     assert read(logger).scalars("best/val_acc") == [(0, 0.5)]
+
+
+def test_the_run_of_a_lost_process_gets_its_end_and_one_that_has_it_none(logger: TrialLogger) -> None:
+    folder = Path(logger.log_dir)
+    logger.flush()
+    close_lost_run(folder, IN_FOLDER)
+    assert Run(folder).status() == "failure"
+    files = len(list(folder.iterdir()))
+    close_lost_run(folder, IN_FOLDER)
+    assert len(list(folder.iterdir())) == files == 2
+    close_lost_run(folder.with_name("none"), IN_FOLDER)
+    assert not folder.with_name("none").exists()
 
 
 def test_nothing_is_written_after_the_end(logger: TrialLogger) -> None:
