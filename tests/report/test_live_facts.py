@@ -68,13 +68,14 @@ class Watched:
         with self.view:
             self.console.file = file = io.StringIO()
             self.view._draw()
-        return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", file.getvalue()).splitlines()]
+            drawn = file.getvalue()
+        return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", drawn).splitlines()]
 
 
-def halved() -> Watched:
-    """Three trials at the first rung of ASHA, of which one goes on; losses."""
-    watched = Watched(ASHA(9), metric="val_loss", maximise=False)
-    for trial, value in [("0", 0.5), ("1", 0.25), ("2", 0.75)]:
+def halved(width: int = 100) -> Watched:
+    """Four trials at the first rung of ASHA, of which one goes on; losses."""
+    watched = Watched(ASHA(9), width=width, metric="val_loss", maximise=False)
+    for trial, value in [("0", 0.5), ("1", 0.25), ("2", 0.75), ("3", 0.875)]:
         watched.start(trial)
         watched.report(trial, 1, value)
     watched.go_on()
@@ -85,9 +86,9 @@ def halved() -> Watched:
 
 def test_rungs_slots_and_the_last_decision_of_asha() -> None:
     lines = halved().lines()
-    assert "now     1/2 slots, 4 of at most 144 epochs" in lines
-    assert "search  reached rung 1: 3, 3: 0" in lines
-    assert "last    trial 1 goes on from rung 1: 0.25 is one of the best 1 of 3" in lines
+    assert "now     1/2 slots, 5 of at most 144 epochs" in lines
+    assert "search  reached rung 1: 4, 3: 0" in lines
+    assert "last    trial 1 goes on from rung 1: 0.25 is one of the best 1 of 4" in lines
 
 
 def test_a_stop_says_by_which_values_of_a_loss() -> None:
@@ -114,7 +115,7 @@ def test_generations_and_who_copied_whom() -> None:
 def test_without_a_scheduler_there_is_no_line_of_it() -> None:
     watched = Watched()
     watched.start("0")
-    assert not [line for line in watched.lines() if line.startswith(("search", "last"))]
+    assert not [line for line in watched.lines() if line.startswith(("search ", "last "))]
 
 
 def test_what_a_scheduler_gives_no_reason_for_is_told_too() -> None:
@@ -125,13 +126,11 @@ def test_what_a_scheduler_gives_no_reason_for_is_told_too() -> None:
 
 
 def test_forty_columns_hold_the_curve_and_the_facts() -> None:
-    watched = halved()
-    watched.console.width = 40
-    lines = watched.lines()
+    lines = halved(width=40).lines()
     assert max(map(len, lines)) <= 40
     assert [line.split() for line in lines if line.startswith("running")] == [["running", "1", "0.125", "█▁", "2/9"]]
-    assert "1/2 slots, 4 of at most 144 epochs" in lines
-    assert "reached rung 1: 3, 3: 0" in lines
+    assert "1/2 slots, 5 of at most 144 epochs" in lines
+    assert "reached rung 1: 4, 3: 0" in lines
     assert any("~" in line and "left" in line for line in lines)
 
 
