@@ -48,9 +48,8 @@ class LiveTable:
                 row = self._row(trial, params, curve)
                 style = "bold" if title == best and index == 0 else ""
                 table.add_row(title if index == 0 else "", *row, style=style)
-        if len(running) > SHOWN_RUNNING:
-            more = Text(f"and {len(running) - SHOWN_RUNNING} more running")
-            table.add_row(*[""] * (5 + len(metrics) - 1), more) if self._wide else table.add_row("", more)
+        if self._wide and len(running) > SHOWN_RUNNING:
+            table.add_row(*[""] * (len(metrics) + 4), Text(f"and {len(running) - SHOWN_RUNNING} more running"))
         return table
 
     def _row(self, trial: TrialRecord, params: Mapping[str, Any], curve: int) -> list[str | Text]:
