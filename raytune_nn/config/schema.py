@@ -193,6 +193,7 @@ class Config:
     lr_scheduler: dict[str, Any] = MISSING
     lr_range: LrRangeConfig = MISSING
     callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
+    logger: dict[str, Any] = MISSING  # beside TensorBoard; without `_target_` there is none
     trainer: dict[str, Any] = MISSING
     search: SearchConfig | None = None  # set by +search=…; null: a single training
     search_space: dict[str, Any] = MISSING

@@ -12,6 +12,7 @@ from raytune_nn.errors import InterruptedStudyError, UnusableError
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.tables import tensorboard
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.session import open_study, read_finished
@@ -38,6 +39,7 @@ def train(composed: Composed, signals: Signals) -> None:
     isolation = _prepared(checked)
     signals.opening()
     with LiveView(plan.settings, plan.num_trials) as view, open_study(plan, folder, view.heard) as conductor:
+        view.say(f"watch it: {tensorboard(folder)}")
         with signals.interrupting(conductor, plan.settings.cluster.grace_seconds, view.say, alone=True):
             _train_one(checked, conductor, isolation)
         conductor.close(signals.came)
