@@ -66,7 +66,7 @@ class Shown:
         counted: int = self.page.evaluate(
             """([figure, mode]) => document.querySelector(`#${figure} .plot`)._fullData
                 .filter(trace => trace.visible === true && trace.mode?.startsWith(mode))
-                .reduce((sum, trace) => sum + [...trace._input.y].filter(Number.isFinite).length, 0)""",
+                .reduce((sum, trace) => sum + [...(trace.y ?? [])].filter(Number.isFinite).length, 0)""",
             [figure, mode],
         )
         return counted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,12 @@ def test_the_table_has_all_trials_best_first_and_empty_cells_where_a_trial_has_n
     made.train("4", 0.2, slot=0, **{"net.depth": 2, "lr": 0.5, "opt.lr": 3, "act": "relu"}).end("4", "diverged", "nan")
     table = page_of(made.study(tmp_path)).data["table-data"]
     assert [column["name"] for column in table["columns"]] == [
-        "rank", "trial", "state", "val_acc", "epochs", "seconds", "act", "lr", "depth", "opt.lr", "why",
+        "rank", "trial", "state", "val_acc", "epochs", "seconds", "act", "lr", "net.depth", "opt.lr", "why",
     ]  # fmt: skip
     assert [row[1][1] for row in table["rows"]] == ["1", "2", "0", "3", "4"]
     assert table["rows"][0][3:5] == [[0.9, "0.9"], 3]
     last = dict(zip((column["name"] for column in table["columns"]), table["rows"][-1], strict=True))
-    assert (last["state"], last["val_acc"], last["depth"], last["act"]) == ("diverged", None, [2, "2"], "relu")
+    assert (last["state"], last["val_acc"], last["net.depth"], last["act"]) == ("diverged", None, [2, "2"], "relu")
     assert table["rows"][0][8] is None
 
 
@@ -80,8 +81,8 @@ def test_no_text_breaks_out(where: str, tmp_path: Path) -> None:
     metric = EVIL if where == "metric" else "val_acc"
     made = Made(dataclasses.replace(ACCURACY, metric=metric))
     made.metric = metric
-    command = EVIL if where == "command" else COMMAND
-    made.tell("opened", name="first", torn=0, command=f"x '{command}'" if where == "command" else command)
+    command = f"x {shlex.quote(EVIL)}" if where == "command" else COMMAND
+    made.tell("opened", name="first", torn=0, command=command)
     params: dict[str, Any] = {EVIL if where == "path" else "lr": EVIL if where == "param" else 0.1}
     params["list"] = [EVIL if where == "option" else "relu"]
     made.tell("suggested", trial="0", params=params)
@@ -90,13 +91,13 @@ def test_no_text_breaks_out(where: str, tmp_path: Path) -> None:
     made.end("0", "stopped", EVIL if where == "reason" else "so")
     made.train("1", 0.2).end("1", "failed", f"E: {EVIL if where == 'error' else ''}", EVIL if where == "error" else "E")
     study = made.close().study(tmp_path)
-    harmless = page_of(made_asha().study(tmp_path))
     if where == "name":
         study = dataclasses.replace(
             study, folder=dataclasses.replace(study.folder, path=tmp_path / EVIL.replace("/", "_"))
         )
     page = page_of(study)
-    assert page.tags.count("script") == harmless.tags.count("script")
+    assert set(page.data) <= {"table-data", "themes", *(f"{id}-data" for id in page.sections)}
+    assert page.tags.count("script") == len(page.data) + 2, "plotly's and our own"
     assert "img" not in page.tags
     rows = page.data["table-data"]["rows"]
     assert not EVIL_PLACES.get(where) or EVIL_PLACES[where](page, rows), "and it is there, as it was typed"

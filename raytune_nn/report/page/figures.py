@@ -28,6 +28,7 @@ class Figure:
     title: str
     explains: str
     height: float
+    roomy: bool  # whether it stays wide on a narrow screen, which then scrolls over it
     json: Markup
 
 
@@ -56,4 +57,5 @@ def _held(title: str, explains: str, figure: go.Figure) -> Figure:
     figure.layout.template = None  # the page has its own
     height = figure.layout.height or HEIGHT
     id = re.sub(r"\W+", "-", title.lower())
-    return Figure(id, title, explains, height, inside_script(io.to_json(figure, validate=False)))
+    roomy = "xaxis3" in figure.layout or any(trace.type == "parcoords" for trace in figure.data)
+    return Figure(id, title, explains, height, roomy, inside_script(io.to_json(figure, validate=False)))

@@ -8,24 +8,26 @@ from typing import Any
 
 from raytune_nn.report.importance import Importance, important, unclear
 from raytune_nn.report.study import Study
-from raytune_nn.report.tables import format_value, rank
+from raytune_nn.report.tables import counted, format_value, rank
 
 NAMED, BEST, LEAST = 2, 4, 3  # parameters; the best quarter of the trials, but so many at least
+FEW = 6  # different values, up to which they are counted, also where they are numbers
 
 
-def mattered(study: Study) -> list[str]:
-    """A sentence for each, the most important first; why nothing can be said, where that is so."""
+def mattered(study: Study) -> list[tuple[str, str]]:
+    """The most important parameters and what to say of each; why nothing can be said, where that is so."""
     if why := unclear(study):
-        return [why]
+        return [("", why)]
     found = important(study)
-    return [_sentence(place, found, study) for place in range(min(NAMED, len(found)))]
+    return [(found[place][0], _sentence(place, found, study)) for place in range(min(NAMED, len(found)))]
 
 
 def _sentence(place: int, found: Sequence[Importance], study: Study) -> str:
     path, mean, spread = found[place]
-    told = f"{path} has an importance of {mean:.2f} ± {spread:.2f}"
+    told = f"has an importance of {mean:.2f} ± {spread:.2f}"
     if place == NAMED - 1 and (alike := list(_alike(found))):
-        told += f", not to be told apart from {' and '.join(alike)}"
+        more = f" and {counted(len(alike) - 2, 'other')}" if len(alike) > 2 else ""
+        told += f", not to be told apart from {', '.join(alike[:2])}{more}"
     trials = [trial for trial in rank(study.record) if trial.value is not None and path in trial.value_params]
     values = [trial.value_params[path] for trial in trials]
     return f"{told}. {_where(values[: max(LEAST, len(values) // BEST)], values)}"
@@ -42,9 +44,10 @@ def _alike(found: Sequence[Importance]) -> Iterator[str]:
 def _where(best: Sequence[Any], values: Sequence[Any]) -> str:
     """What the best trials have there."""
     few = f"the best {len(best)} of {len(values)} trials"
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    if numbers and len(set(values)) > FEW:
         ends = [format_value(end(some)) for some in (best, values) for end in (min, max)]
         return f"In {few} it lies between {ends[0]} and {ends[1]}, in all between {ends[2]} and {ends[3]}."
     option, count = Counter(map(format_value, best)).most_common(1)[0]
     share = Counter(map(format_value, values))[option] / len(values)
-    return f"Of {few}, {count} have {option}, as {share:.0%} of all do."
+    return f"Of {few}, {count} have the value {option}, as {share:.0%} of all do."

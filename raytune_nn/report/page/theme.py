@@ -27,7 +27,7 @@ def _template(text: str, muted: str, line: str, sheet: str) -> dict[str, Any]:
         "title": {"standoff": 10, "font": {"size": 12, "color": muted}},
     }
     layout = {
-        "paper_bgcolor": "rgba(0,0,0,0)",
+        "paper_bgcolor": sheet,  # not transparent: labels of parallel coordinates have a halo of it
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": text},
         "colorway": SERIES,
@@ -43,4 +43,5 @@ def _template(text: str, muted: str, line: str, sheet: str) -> dict[str, Any]:
         "shapedefaults": {"line": {"color": muted}},
     }
     parallel = {"labelfont": {"color": text}, "tickfont": {"color": muted}, "rangefont": {"color": muted}}
-    return {"layout": layout, "data": {"parcoords": [parallel], "parcats": [parallel]}}
+    whiskers = {"error_x": {"color": muted}, "error_y": {"color": muted}}
+    return {"layout": layout, "data": {"parcoords": [parallel], "bar": [whiskers], "scatter": [whiskers]}}

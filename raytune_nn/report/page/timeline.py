@@ -43,6 +43,7 @@ def timeline(study: Study) -> go.Figure | None:
         yaxis={"title": "slot", "autorange": "reversed", "dtick": max(1, slots // 16), "showgrid": False},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         hovermode="closest",
+        uniformtext={"mode": "hide", "minsize": 9},
     )
     return figure
 
@@ -79,6 +80,11 @@ def _bars(pieces: Sequence[Piece], state: str, colour: str, scale: float) -> go.
         y=[piece.slot for piece in pieces],
         base=[piece.start / scale for piece in pieces],
         x=[piece.seconds / scale for piece in pieces],
+        text=[piece.trial for piece in pieces],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        textfont={"color": "#ffffff"},
         marker={"color": colour, "line": {"width": 0}},
         customdata=[
             [piece.trial, piece.first_epoch, piece.last_epoch, format_seconds(piece.seconds)] for piece in pieces
