@@ -141,7 +141,7 @@ def load_study(path: str | os.PathLike[str]) -> Study:
 def _read(folder: StudyFolder) -> Study:
     from raytune_nn.modes.existing import read_existing
 
-    return Study(folder, read_existing(folder))
+    return Study(folder, read_existing(folder).record)
 
 
 def _check_call(overrides: Sequence[str]) -> None:

@@ -213,6 +213,7 @@ class Config:
     lr_range: LrRangeConfig = MISSING
     export: ExportConfig = MISSING
     callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
+    logger: dict[str, Any] = MISSING  # beside TensorBoard; without `_target_` there is none
     trainer: dict[str, Any] = MISSING
     search: SearchConfig | None = None  # set by +search=…; null: a single training
     search_space: dict[str, Any] = MISSING

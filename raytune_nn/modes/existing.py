@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
-
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
-from raytune_nn.config.compose import Composed, register_marks
-from raytune_nn.config.objective import Objective, read_objective
-from raytune_nn.config.schema import ObjectiveConfig
+from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError
+from raytune_nn.report.study import Study, read_study
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.locate import locate_study
 from raytune_nn.store.record import StudyRecord
@@ -25,6 +18,17 @@ def open_existing(composed: Composed) -> tuple[StudyFolder, StudyRecord]:
 
     Raises:
         ConfigError: No name is given, or there is no such study.
+        UnusableError: Its journal is damaged, or the storage cannot be read.
+    """
+    study = read_existing(find_existing(composed))
+    return study.folder, study.record
+
+
+def find_existing(composed: Composed) -> StudyFolder:
+    """The folder of the study that ``study.name`` names; nothing is read yet.
+
+    Raises:
+        ConfigError: No name is given.
     """
     study = composed.settings.study
     if study.name is None:
@@ -33,19 +37,18 @@ def open_existing(composed: Composed) -> tuple[StudyFolder, StudyRecord]:
             "study.name=null",
             "study.name=first",
         )
-    folder = locate_study(study.storage, study.name)
-    return folder, read_existing(folder)
+    return locate_study(study.storage, study.name)
 
 
-def read_existing(folder: StudyFolder) -> StudyRecord:
-    """The record of the study in a folder; of its configuration only the objective counts, so it may be an older one.
+def read_existing(folder: StudyFolder) -> Study:
+    """The study in a folder as it is now; it may be of an older configuration.
 
     Raises:
-        ConfigError: There is no study, or its ``config.yaml`` has no objective that can be read.
+        ConfigError: There is no study, or none that this version can read.
         UnusableError: Its journal is damaged, or the storage cannot be read.
     """
     folder.fetch()
-    return read_record(folder, _objective(stored_config(folder)))
+    return read_study(folder, stored_config(folder))
 
 
 def read_again(folder: StudyFolder, record: StudyRecord) -> StudyRecord:
@@ -81,14 +84,3 @@ def _no_trial(record: StudyRecord, found: str) -> ConfigError:
     last = len(record.trials) - 1
     known = f"trials 0 to {last}" if last > 0 else "trial 0 alone" if last == 0 else "no trial"
     return ConfigError("study.trial must be a trial of the study", f"{found}; it has {known}", "study.trial=0")
-
-
-def _objective(config: Mapping[str, Any]) -> Objective:
-    register_marks()
-    try:
-        stored = OmegaConf.to_container(OmegaConf.create(dict(config))["objective"], resolve=True)
-        typed = OmegaConf.merge(OmegaConf.structured(ObjectiveConfig), stored)
-        return read_objective(cast(ObjectiveConfig, OmegaConf.to_object(typed)))
-    except (OmegaConfBaseException, KeyError, ValueError, TypeError) as error:
-        rule = "a study's config.yaml must have an objective that this version can read"
-        raise ConfigError(rule, str(error).splitlines()[0], "the version of raytune_nn that made the study") from error

@@ -96,7 +96,7 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
     from raytune_nn.trial.instantiate import locate_all
     from raytune_nn.trial.isolation import Isolation, trial_threads
 
-    config: dict[str, Any] = stored_config(folder)
+    config: dict[str, Any] = {**stored_config(folder), "logger": {}}  # the trial's run there is as it was
     settings = type_config(config).settings
     branches = record.study.get("branches", {})
     if settings.resources.workers > 1:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from raytune_nn.config.compose import Composed
 from raytune_nn.errors import InterruptedStudyError, UnusableError
-from raytune_nn.modes.ending import leave_files, show_ending
+from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.tables import tensorboard
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
@@ -39,10 +40,10 @@ def train(composed: Composed, signals: Signals) -> StudyFolder:
     isolation = _prepared(checked)
     signals.opening()
     with LiveView(plan.settings, plan.num_trials) as view, open_study(plan, folder, view.heard) as conductor:
+        view.say(f"watch it: {tensorboard(folder)}")
         with signals.interrupting(conductor, plan.settings.cluster.grace_seconds, view.say, alone=True):
             _train_one(checked, conductor, isolation)
         conductor.close(signals.came)
-    leave_files(folder, conductor.record)
     show_ending(plan, folder, conductor.record, conductor.fault)
     return folder
 

@@ -85,16 +85,42 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
     Args:
         command: What was typed to begin it.
     """
-    place = [_override("study.storage", _storage(folder)), _override("study.name", folder.name)]
+    place = _named(folder)
     dropped = ("study.name=", "study.storage=", "study.resume=", "study.trial=", "mode=")
     typed = [word for word in shlex.split(command) if not word.lstrip("+").startswith(dropped)]
     resume = shlex.join([*typed, *place])
     rows = [
         ("resume", resume),
-        ("reproduce", shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *place])),
-        ("tensorboard", f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"),
+        ("reproduce", reproduce_command(folder)),
+        ("tensorboard", tensorboard(folder)),
     ]
     return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])
+
+
+def tensorboard(folder: StudyFolder) -> str:
+    """The command that shows a study in TensorBoard, while it runs and afterwards."""
+    return f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"
+
+
+def reproduce_command(folder: StudyFolder, trial: str | None = None) -> str:
+    """What trains a trial again, the best where none is named."""
+    which = [] if trial is None else [f"study.trial={trial}"]
+    return shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *_named(folder), *which])
+
+
+def report_command(folder: StudyFolder) -> str:
+    """What writes the page of a study."""
+    return shlex.join(["python", "-m", "raytune_nn", "mode=report", *_named(folder)])
+
+
+def report_line(folder: StudyFolder) -> str:
+    """Where the page of a study is."""
+    return f"{'report':<12}{_place(folder, folder.report)}"
+
+
+def _named(folder: StudyFolder) -> list[str]:
+    """The overrides that name a study."""
+    return [_override("study.storage", _storage(folder)), _override("study.name", folder.name)]
 
 
 def list_command(folder: StudyFolder) -> str:

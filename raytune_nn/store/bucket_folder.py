@@ -45,7 +45,7 @@ class BucketFolder(StudyFolder):
     def fetch(self) -> None:
         with usable(self.place):
             fetch_segments(self.files, self.journal)
-            for path in (self.summary, self.config, self.best / "config.yaml"):
+            for path in (self.summary, self.config, self.space, self.best / "config.yaml"):
                 self.files.fetch(path)
 
     def create(self) -> list[Path]:

@@ -93,6 +93,14 @@ class StudyRecord:
         """Seconds that drivers have run this study: earlier ones until their last event, the latest until now."""
         return self._earlier_wall + now - self._session_started
 
+    def gpu_hours(self, gpus: float) -> float:
+        """Hours times GPUs that trials have held so far.
+
+        Args:
+            gpus: That a trial holds; one that has a GPU to itself instead holds a whole one.
+        """
+        return ((self.busy_seconds - self.alone_seconds) * gpus + self.alone_seconds) / 3600
+
     def apply(self, event: Event) -> None:
         """Takes one event in; its time grows with the front, not with the number of trials."""
         handler = _HANDLERS.get(event["type"])

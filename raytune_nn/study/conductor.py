@@ -113,7 +113,7 @@ class Conductor:
             return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
-        more = {key: report[key] for key in ("saved", "rung", "unsaved") if report.get(key)}
+        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged") if report.get(key)}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **more)
         values = self.record.objective.values(report["metrics"])
@@ -172,13 +172,13 @@ class Conductor:
         if pauses and not trial.just_saved:
             self._endings.end(trial, "complete")
             return
-        decided = {"decision": str(verdict.decision), "reason": verdict.reason}
-        self._write("decided", trial=trial.id, epoch=trial.epochs, **decided)
+        reason = verdict.words(self.record.objective.maximise)
+        self._write("decided", trial=trial.id, epoch=trial.epochs, decision=str(verdict.decision), reason=reason)
         self._dispatcher.end(trial.id)
         if pauses:
             self._searcher.on_pause(trial.id, trial.params)
         else:
-            self._endings.end(trial, "stopped", verdict.reason)
+            self._endings.end(trial, "stopped", reason)
 
     def tick(self) -> None:
         """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""

@@ -20,7 +20,7 @@ from raytune_nn.study.failures import STOPPED
 
 # What may differ between two commands on the same study.
 CHANGEABLE = (
-    *("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures"),
+    *("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "logger"),
     *("verbose", "mode", "study", "export"),
 )
 
@@ -75,7 +75,7 @@ def stored_config(folder: StudyFolder) -> dict[str, Any]:
     """The configuration of an existing study.
 
     Raises:
-        ConfigError: There is no study in the folder, or its configuration is damaged.
+        ConfigError: There is no study in the folder, or its configuration cannot be read.
     """
     if not folder.exists:
         raise ConfigError("there must be a study of this name", folder.place, "study.name=… study.storage=…")
@@ -83,11 +83,12 @@ def stored_config(folder: StudyFolder) -> dict[str, Any]:
         raise ConfigError("a study must have its config.yaml", f"none in {folder.place}", "study.name=another")
     try:
         config = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+        found = f"{config!r:.60}"
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        config = str(error).splitlines()[0]
+        config, found = None, str(error).splitlines()[0]
     if not isinstance(config, dict):
         rule = "a study's config.yaml must be as it was written"
-        raise ConfigError(rule, f"{folder.place}: {config}", "that file from a backup, or study.name=another")
+        raise ConfigError(rule, f"{folder.shown(folder.config)}: {found}", "restore it from a backup")
     return config
 
 

@@ -58,6 +58,8 @@ class StudyPlan:
             config=self.config,
             branches=self.branches,
             objective=self.objective,
+            space=self.space,
+            name=folder.name,
             folder=str(folder.path),
             url=folder.url,
             waits_at=waits_at,

@@ -114,7 +114,7 @@ def test_asha_stops_between_folds_and_the_journal_says_so(folder: StudyFolder) -
     again = ASHA(3 * EPOCHS, EPOCHS, 3, promote=False)
     events = list(read_journal(folder.journal))
     assert replay(events, StudyRecord.fold(THREE, events), plan.searcher, again, plan.fidelity) == {}
-    assert again.on_report("new", EPOCHS, 0.45).reason == "stopped at rung 3: 0.45 < 0.5"
+    assert again.on_report("new", EPOCHS, 0.45).words() == "stopped at rung 3: 0.45 < 0.5"
 
 
 def test_a_trial_that_begins_anew_counts_its_folds_anew(folder: StudyFolder) -> None:
