@@ -81,8 +81,6 @@ def _database(folder: StudyFolder, wanted: ExportConfig) -> URL:
 
 
 def _space(folder: StudyFolder) -> Space:
-    with usable(folder.shown(folder.space)):
-        folder.files.fetch(folder.space)
     try:
         return parse_space(yaml.safe_load(folder.space.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError) as error:
