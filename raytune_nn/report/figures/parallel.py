@@ -87,24 +87,22 @@ def _metric(goal: Goal, values: NDArray[np.float64]) -> dict[str, Any]:
     missing = {edge: "no value"} if np.isnan(values).any() else {}
     ticks = {**{at: label for at, label in ticks.items() if abs(at - edge) > 0.05 * (axis.high - axis.low)}, **missing}
     at = np.clip(np.where(np.isfinite(scaled), scaled, edge), axis.low, axis.high).astype(np.float32)
-    content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": [axis.low, axis.high]}
+    bounds = [float(np.float32(end)) for end in (axis.low, axis.high)]
+    content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": bounds}
     return {"label": f"<b>{escaped(goal.metric)}</b>", "values": at, **content}
 
 
 def _with_missing(at: NDArray[np.float64], ticks: dict[float, str], step: float | None) -> dict[str, Any]:
     known = at[np.isfinite(at)]
-    low, high = (min(ticks), max(ticks)) if step else (float(known.min()), float(known.max()))
+    low, high = (min(ticks), max(ticks)) if step else (known.min(), known.max())
     if np.isnan(at).any():
-        below = low - (step or 0.12 * (high - low) or 1.0)
-        at, low, ticks = np.where(np.isfinite(at), at, below), below, {below: MISSING, **ticks}
+        low = low - (step or 0.12 * (high - low) or 1.0)
+        at, ticks = np.where(np.isfinite(at), at, low), {float(low): MISSING, **ticks}
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return {
-        "values": at.astype(np.float32),
-        "range": [low, high],
-        "tickvals": list(ticks),
-        "ticktext": list(ticks.values()),
-    }
+    bounds = [float(np.float32(end)) for end in (low, high)]  # as the values are kept
+    content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": bounds}
+    return {"values": at.astype(np.float32), **content}
 
 
 def _ticks(scaled: NDArray[np.float64], log: bool) -> dict[float, str]:

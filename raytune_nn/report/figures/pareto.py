@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from raytune_nn.config.objective import Goal
 from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, scatter
 from raytune_nn.report.figures.parallel import values_of
+from raytune_nn.report.figures.slices import cells
 from raytune_nn.report.study import Study
 from raytune_nn.store.trial import TrialRecord
 
@@ -34,7 +35,8 @@ def draw(study: Study) -> go.Figure | None:
     pairs = list(combinations(range(len(goals)), 2))
     columns = min(COLUMNS, len(pairs))
     rows = -(-len(pairs) // columns)
-    figure = make_subplots(rows=rows, cols=columns, horizontal_spacing=0.1, vertical_spacing=0.28 / rows)
+    gap = {"horizontal_spacing": 0.1, "vertical_spacing": 0.28 / rows}
+    figure = make_subplots(rows=rows, cols=columns, specs=cells(len(pairs), columns), **gap)
     axes = [ValueAxis.of(goal, values[:, number]) for number, goal in enumerate(goals)]
     for number, (first, second) in enumerate(pairs):
         place = {"row": number // columns + 1, "col": number % columns + 1}

@@ -37,7 +37,7 @@ def draw(study: Study) -> go.Figure | None:
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     gap = {"horizontal_spacing": 0.04, "vertical_spacing": 0.34 / rows}
-    figure = make_subplots(rows=rows, cols=columns, shared_yaxes=True, **gap)
+    figure = make_subplots(rows=rows, cols=columns, shared_yaxes=True, specs=cells(len(shown), columns), **gap)
     for number, parameter in enumerate(shown):
         place = {"row": number // columns + 1, "col": number % columns + 1}
         for trace in _traces(study, parameter, trials, values, axis, number == 0, len(shown)):
@@ -48,6 +48,11 @@ def draw(study: Study) -> go.Figure | None:
     legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom"}
     figure.update_layout(height=90 + HEIGHT * rows, coloraxis=colours, legend=legend)
     return figure
+
+
+def cells(count: int, columns: int) -> list[list[dict[str, Any] | None]]:
+    """So many fields for ``make_subplots``, row by row; what is left of the last row stays empty."""
+    return [[{} if at + column < count else None for column in range(columns)] for at in range(0, count, columns)]
 
 
 def _traces(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -195,6 +196,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Study:
     place = tmp_path_factory.mktemp("real")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        patch.setattr(sys, "path", list(sys.path))
         patch.setenv("HYDRA_FULL_ERROR", "1")
         run("first", ("+search=asha", "budget.num_trials=6", "budget.max_epochs=9"))
     folder = StudyFolder(Path(place) / "studies" / "first")

@@ -54,7 +54,7 @@ def test_curves_of_two_trials_are_not_joined() -> None:
     made.trial(0.1, 0.2, end="stopped")
     made.trial(0.3, 0.4, end="stopped")
     made.trial(0.9)
-    line = named(draw(made.study()), "stopped")  # two traces: the line, and its marks
+    line = next(trace for trace in draw(made.study()).data if trace.name == "stopped")  # type: ignore[union-attr]
     assert list(np.isnan(line.y)) == [False, False, True, False, False]
 
 
