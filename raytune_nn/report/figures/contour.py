@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, SCALE, ValueAxis, about, escaped, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, SCALE, ValueAxis, about, escaped, scatter, single
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.figures.slices import GOLDEN
@@ -78,7 +78,7 @@ def _surface(
     few = min(len(values), max(3, round(len(values) ** 0.5)), 15)
     model = KNeighborsRegressor(few, weights=lambda distances: 1 / (distances + 0.05)).fit(at * units, shown)
     mesh = np.stack([column.ravel() for column in np.meshgrid(*grids)], axis=1)
-    z = model.predict(mesh * units).reshape(len(grids[1]), len(grids[0])).astype(np.float32)
+    z = single(model.predict(mesh * units).reshape(len(grids[1]), len(grids[0])))
     for place in _untried(x, at[:, 0]):
         z[:, place] = np.nan
     for place in _untried(y, at[:, 1]):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raytune_nn.config.objective import Goal
-from raytune_nn.report.figures.look import SCALE, ValueAxis, escaped
+from raytune_nn.report.figures.look import SCALE, ValueAxis, escaped, single
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.importance import important
 from raytune_nn.report.study import Study
@@ -42,7 +42,7 @@ def draw(study: Study) -> go.Figure | None:
     edge = math.log10(first.edge) if first.log else first.edge
     colours = np.clip(np.where(np.isfinite(known), known, edge), low, high)
     line = {
-        "color": colours.astype(np.float32),
+        "color": single(colours),
         "colorscale": SCALE if goals[0].maximise else [[1 - at, colour] for at, colour in reversed(SCALE)],
         "cmin": low,
         "cmax": high,
@@ -86,8 +86,8 @@ def _metric(goal: Goal, values: NDArray[np.float64]) -> dict[str, Any]:
     ticks = _ticks(np.clip(scaled, axis.low, axis.high), axis.log)
     missing = {edge: "no value"} if np.isnan(values).any() else {}
     ticks = {**{at: label for at, label in ticks.items() if abs(at - edge) > 0.05 * (axis.high - axis.low)}, **missing}
-    at = np.clip(np.where(np.isfinite(scaled), scaled, edge), axis.low, axis.high).astype(np.float32)
-    bounds = [float(np.float32(end)) for end in (axis.low, axis.high)]
+    at = single(np.clip(np.where(np.isfinite(scaled), scaled, edge), axis.low, axis.high))
+    bounds = single(np.array([axis.low, axis.high])).tolist()
     content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": bounds}
     return {"label": f"<b>{escaped(goal.metric)}</b>", "values": at, **content}
 
@@ -100,9 +100,9 @@ def _with_missing(at: NDArray[np.float64], ticks: dict[float, str], step: float 
         at, ticks = np.where(np.isfinite(at), at, low), {float(low): MISSING, **ticks}
     if low == high:
         low, high = low - 0.5, high + 0.5
-    bounds = [float(np.float32(end)) for end in (low, high)]  # as the values are kept
+    bounds = single(np.array([low, high])).tolist()  # in the precision of the values
     content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": bounds}
-    return {"values": at.astype(np.float32), **content}
+    return {"values": single(at), **content}
 
 
 def _ticks(scaled: NDArray[np.float64], log: bool) -> dict[float, str]:
