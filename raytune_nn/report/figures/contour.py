@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, SCALE, ValueAxis, about, escaped, scatter, single
+from raytune_nn.report.figures.look import BEST, COLOURS, SCALE, ValueAxis, about, escaped, framed, scatter, single
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.figures.slices import GOLDEN
@@ -45,9 +45,8 @@ def draw(study: Study) -> go.Figure | None:
     for chosen, name in ((known, "trials"), (~known, "diverged or failed")):
         if chosen.any():
             figure.add_trace(_trials(study, x, y, [trials[place] for place in np.flatnonzero(chosen)], name))
-    legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom"}
-    figure.update_layout(xaxis=x.layout, yaxis=y.layout, legend=legend, height=520)
-    return figure
+    figure.update_layout(xaxis=x.layout, yaxis=y.layout)
+    return framed(figure, 520, axis)
 
 
 def _pair(study: Study) -> tuple[Parameter, Parameter] | None:

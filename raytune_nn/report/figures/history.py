@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, fate, scatter, time_unit
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, fate, framed, scatter, time_unit
 from raytune_nn.report.figures.points import Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -37,8 +37,8 @@ def draw(study: Study) -> go.Figure | None:
     figure = go.Figure()
     counts = [_add(figure, study, read, clock, axis, shown=number == 0) for number, clock in enumerate(clocks)]
     figure.update_layout(xaxis={"title": {"text": clocks[0].title}, "rangemode": "tozero"}, yaxis=axis.layout)
-    figure.update_layout(updatemenus=[_menu(clocks, counts)], legend={"orientation": "h", "y": -0.2})
-    return figure
+    figure.update_layout(updatemenus=[_menu(clocks, counts)])
+    return framed(figure, 460, axis, top=60)
 
 
 def running_best(read: Points) -> NDArray[np.int64]:
@@ -152,4 +152,5 @@ def _menu(clocks: list[Clock], counts: list[int]) -> dict[str, Any]:
         visible = [other == number for other, count in enumerate(counts) for _ in range(count)]
         changes = {"xaxis.title.text": clock.title, "xaxis.autorange": True}
         buttons.append({"label": clock.button, "method": "update", "args": [{"visible": visible}, changes]})
-    return {"type": "buttons", "direction": "right", "x": 0, "xanchor": "left", "y": 1.15, "buttons": buttons}
+    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
+    return {"type": "buttons", "direction": "right", "pad": {"t": 0, "b": 0}, **place, "buttons": buttons}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from raytune_nn.report.figures.look import BEST, COLOURS, about, escaped, fate, gapped, option, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, about, escaped, fate, framed, gapped, option, scatter
 from raytune_nn.report.figures.points import Copy, Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -39,8 +39,7 @@ def draw(study: Study) -> go.Figure | None:
     figure.update_layout(xaxis={"title": {"text": "epochs trained"}, "rangemode": "tozero"})
     ticks = {"tickmode": "linear", "dtick": 1} if count <= 30 else {}
     figure.update_layout(yaxis={"title": {"text": "trial"}, "range": [count - 0.4, -0.6], "zeroline": False, **ticks})
-    figure.update_layout(height=max(360, min(900, 140 + 22 * count)), legend={"orientation": "h", "y": -0.15})
-    return figure
+    return framed(figure, max(360, min(900, 160 + 22 * count)))
 
 
 def best_way(read: Points) -> list[Step]:

@@ -82,6 +82,7 @@ class ValueAxis:
     """The axis of a metric, and where on it stands what has no value."""
 
     title: str
+    note: str  # what the figure cannot show; empty: nothing
     log: bool
     low: float
     high: float
@@ -92,25 +93,25 @@ class ValueAxis:
         """Fits all but very bad values: a loss that explodes must not press the others into a line."""
         shown = np.clip(values[np.isfinite(values)], -1e300, 1e300)  # so that no difference overflows
         better = "higher" if goal.maximise else "lower"
-        name = f"{escaped(goal.metric)} ({better} is better"
+        title = f"{escaped(goal.metric)} ({better} is better)"
         if not shown.size:
-            return cls(f"{name}; there is no finite value)", False, -1.0, 1.0, 0.0)
+            return cls(title, "no trial has a finite value", False, -1.0, 1.0, 0.0)
         log = bool(not goal.maximise and shown.min() > 0 and shown.max() > 100 * np.median(shown))
         scaled = (np.log10(shown) if log else shown) * (1.0 if goal.maximise else -1.0)  # higher is better
         worst, best = _worst_shown(scaled), float(scaled.max())
         beyond = int((scaled < worst).sum())
         side = "below" if goal.maximise else "above"
-        title = f"{name}; {beyond} lie {side}: double-click)" if beyond else f"{name})"
+        note = f"{beyond} further {side}: double-click shows all" if beyond else ""
         span = (best - worst) or abs(best) * 0.1 or 1.0
         ends = [worst - 0.09 * span, best + 0.05 * span, worst - 0.06 * span]
         low, high, edge = (end if goal.maximise else -end for end in ends)
         low, high = min(low, high), max(low, high)
-        return cls(title, log, low, high, 10.0**edge if log else edge)
+        return cls(title, note, log, low, high, 10.0**edge if log else edge)
 
     @property
     def layout(self) -> dict[str, Any]:
         """As plotly wants it."""
-        kind = {"type": "log"} if self.log else {}
+        kind = log_axis(self.high - self.low) if self.log else {}
         return {"title": {"text": self.title}, "range": [self.low, self.high], **kind}
 
     @property
@@ -128,6 +129,11 @@ def _worst_shown(scaled: NDArray[np.float64]) -> float:
     low, best, worst = float(np.quantile(scaled, 0.05)), float(scaled.max()), float(scaled.min())
     wide = best - low
     return worst if wide == 0 or best - worst <= 5 * wide else low - 0.5 * wide
+
+
+def log_axis(decades: float) -> dict[str, Any]:
+    """A logarithmic axis with ticks that have room."""
+    return {"type": "log", "dtick": 1 if decades > 2 else "D2", "exponentformat": "e"}
 
 
 def time_unit(longest: float) -> tuple[float, str]:
@@ -150,6 +156,18 @@ def single(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def gapped(numbers: Sequence[float | None]) -> NDArray[np.float64]:
     """For a line with a gap at each None."""
     return np.array(numbers, np.float64)
+
+
+def framed(figure: go.Figure, height: int, axis: ValueAxis | None = None, top: int = 30) -> go.Figure:
+    """Gives a figure its height in pixels, its legend below, and above it what its axis of values cannot show."""
+    legend = {"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom"}
+    figure.update_layout(
+        height=height, legend=legend, margin={"t": top, "b": 90, "l": 70, "r": 30}, hovermode="closest"
+    )
+    if axis is not None and axis.note:
+        place = {"x": 1.0, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
+        figure.add_annotation(text=axis.note, **place, showarrow=False)
+    return figure
 
 
 def said(text: str) -> go.Figure:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST = 10  # parameters side by side; of more, the most important
+FEW = 5  # values of a number, each of which is named at its axis
 MISSING = "—"  # at an axis: the trial does not have it
 
 
@@ -48,7 +49,7 @@ def draw(study: Study) -> go.Figure | None:
         "cmax": high,
     }
     figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line, labelangle=-20, labelside="top"))
-    figure.update_layout(height=460, margin={"t": 110, "l": 90, "r": 60, "b": 30})
+    figure.update_layout(height=440, margin={"t": 90, "l": 70, "r": 60, "b": 30})
     return figure
 
 
@@ -106,9 +107,7 @@ def _with_missing(at: NDArray[np.float64], ticks: dict[float, str], step: float 
 
 
 def _ticks(scaled: NDArray[np.float64], log: bool) -> dict[float, str]:
-    """Both ends and three places between them; on a logarithmic axis they are powers."""
-    known = scaled[np.isfinite(scaled)]
-    if not known.size:
-        return {}
-    places = np.unique(np.linspace(known.min(), known.max(), 5))
+    """A few values, or both ends and three places between them; on a logarithmic axis they are powers."""
+    known = np.unique(scaled[np.isfinite(scaled)])
+    places = known if len(known) <= FEW else np.linspace(known[0], known[-1], 5)
     return {float(place): f"{10.0**place if log else place:.3g}" for place in places}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raytune_nn.config.objective import Goal
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, framed, scatter
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.slices import cells
 from raytune_nn.report.study import Study
@@ -47,8 +47,7 @@ def draw(study: Study) -> go.Figure | None:
             figure.add_trace(_line(values[on_front], goals), **place)
         figure.update_xaxes(axes[first].layout, **place)
         figure.update_yaxes(axes[second].layout, **place)
-    figure.update_layout(height=60 + HEIGHT * rows, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
-    return figure
+    return framed(figure, 60 + HEIGHT * rows)
 
 
 def _traces(
@@ -63,9 +62,9 @@ def _traces(
     known = np.isfinite(values).all(axis=1)
     ended = np.array([trial.state in ("diverged", "failed") for trial in trials])
     groups = {
-        "dominated, or still running": (known & ~on_front, {"color": COLOURS["stopped"], "size": 6, "opacity": 0.35}),
+        "dominated, or still running": (known & ~on_front, {"color": COLOURS["stopped"], "size": 6, "opacity": 0.5}),
         "diverged or failed": (~known & ended, {"color": COLOURS["diverged"], "size": 8, "symbol": "x"}),
-        "Pareto front": (known & on_front, {"color": BEST, "size": 10}),
+        "Pareto front": (known & on_front, {"color": BEST, "size": 10, "opacity": 1.0}),
     }
     traces = []
     for name, (chosen, marker) in groups.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, gapped, scatter, single
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, framed, gapped, scatter, single
 from raytune_nn.report.figures.points import Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -57,8 +57,8 @@ def draw(study: Study) -> go.Figure | None:
     figure.update_xaxes(title_text=f"rung ({_unit(study)} trained)", row=2, col=1)
     figure.update_yaxes(axis.layout, row=1, col=1)
     figure.update_yaxes(title_text="trials", row=2, col=1)
-    figure.update_layout(barmode="stack", legend={"orientation": "h", "y": -0.2}, height=560)
-    return figure
+    figure.update_layout(barmode="stack")
+    return framed(figure, 560, axis)
 
 
 def read_rungs(study: Study, read: Points) -> list[Rung]:

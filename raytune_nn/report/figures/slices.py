@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import COLOURS, SCALE, ValueAxis, escaped, fate, option, scatter
+from raytune_nn.report.figures.look import COLOURS, SCALE, ValueAxis, escaped, fate, framed, option, scatter
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.importance import important
@@ -45,9 +45,8 @@ def draw(study: Study) -> go.Figure | None:
         figure.update_xaxes(parameter.layout, **place)
         figure.update_yaxes({**axis.layout, **({} if place["col"] == 1 else {"title": None})}, **place)
     colours = {"colorscale": SCALE, "colorbar": {"title": {"text": "epochs"}, "thickness": 12}}
-    legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom"}
-    figure.update_layout(height=90 + HEIGHT * rows, coloraxis=colours, legend=legend)
-    return figure
+    figure.update_layout(coloraxis=colours)
+    return framed(figure, 120 + HEIGHT * rows, axis)
 
 
 def cells(count: int, columns: int) -> list[list[dict[str, Any] | None]]:
