@@ -165,7 +165,7 @@ def framed(figure: go.Figure, height: int, axis: ValueAxis | None = None, top: i
         height=height, legend=legend, margin={"t": top, "b": 90, "l": 70, "r": 30}, hovermode="closest"
     )
     if axis is not None and axis.note:
-        place = {"x": 1.0, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
+        place = {"x": 0.5, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": "bottom"}
         figure.add_annotation(text=axis.note, **place, showarrow=False)
     return figure
 
