@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, SCALE, ValueAxis, about, escaped, framed, scatter, single
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, framed, scale, scatter, single
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.figures.slices import GOLDEN
@@ -88,7 +88,7 @@ def _surface(
         ticks = np.linspace(float(shown.min()), float(shown.max()), 5)
         bar |= {"tickvals": ticks.tolist(), "ticktext": [f"{10.0**tick:.3g}" for tick in ticks]}
     content = {"x": sides[0], "y": sides[1], "z": z, "colorbar": bar, "hoverinfo": "skip", "opacity": 0.75}
-    content["colorscale"] = SCALE if maximise else [[1 - place, colour] for place, colour in reversed(SCALE)]
+    content["colorscale"] = scale(maximise)
     if x.places is not None or y.places is not None:
         return go.Heatmap(**content)
     return go.Contour(**content, contours={"coloring": "heatmap"}, line={"width": 0.6})

@@ -117,10 +117,10 @@ def _add(figure: go.Figure, study: Study, read: Points, clock: Clock, axis: Valu
         x = clock.counts[[mark.rows for mark in marks]]
         figure.add_trace(_marks(x, np.full(len(marks), axis.edge), texts, state, shown, "x"))
     figure.add_trace(_best_line(read, clock, shown))
-    for rows in read.resumptions:
-        x = float(clock.counts[rows])
+    for reports in read.resumptions:
+        at = float(clock.counts[reports])
         line = {"dash": "dot", "width": 1, "color": COLOURS["interrupted"]}
-        trace = scatter(2, x=[x, x], y=axis.ends, mode="lines", line=line, visible=shown, showlegend=False)
+        trace = scatter(2, x=[at, at], y=axis.ends, mode="lines", line=line, visible=shown, showlegend=False)
         figure.add_trace(trace.update(hovertemplate="another command went on here<extra></extra>"))
     return len(figure.data) - before
 

@@ -66,8 +66,9 @@ def thinned(read: Points, place: int, most: int, number: int) -> NDArray[np.int6
     best = np.argmax(np.where(np.isfinite(values), values if maximise else -values, -np.inf))
     gaps = np.flatnonzero(read.begins[rows])
     even = np.linspace(0, len(rows) - 1, most).round().astype(np.int64)
-    kept = [even, [best], gaps, gaps[1:] - 1, np.flatnonzero(~np.isfinite(values))]
-    return rows[np.unique(np.concatenate(kept).astype(np.int64))]
+    kept = [even, np.array([best]), gaps, gaps[1:] - 1, np.flatnonzero(~np.isfinite(values))]
+    chosen: NDArray[np.int64] = rows[np.unique(np.concatenate(kept))]
+    return chosen
 
 
 def _lines(read: Points, number: int, shown: bool) -> list[Any]:

@@ -33,11 +33,16 @@ COLOURS = {  # of a trial, by what became of it
     "diverged": "#e76f51",
     "failed": "#d62839",
 }
-SCALE = [[0.0, "#a9b4c2"], [0.5, "#4c8bf5"], [1.0, "#e4572e"]]  # faint: worse, or fewer epochs
+SCALE = ((0.0, "#a9b4c2"), (0.5, "#4c8bf5"), (1.0, "#e4572e"))  # faint: worse, or fewer epochs
 NO_VALUE = ("diverged", "failed")
 SHOWN_PARAMS, SHOWN_CHARACTERS = 12, 200
 MOST = 3e38  # that single precision can hold
 MANY = 3_000  # marks, from which on WebGL draws them: a browser has but a few places for it
+
+
+def scale(maximise: bool) -> list[tuple[float, str]]:
+    """Of a metric's values: the best are red, whether they are high or low."""
+    return list(SCALE) if maximise else [(1 - at, colour) for at, colour in reversed(SCALE)]
 
 
 def fate(trial: TrialRecord, record: StudyRecord) -> str:

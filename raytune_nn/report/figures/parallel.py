@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raytune_nn.config.objective import Goal
-from raytune_nn.report.figures.look import SCALE, ValueAxis, escaped, single
+from raytune_nn.report.figures.look import ValueAxis, escaped, scale, single
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.importance import important
 from raytune_nn.report.study import Study
@@ -44,7 +44,7 @@ def draw(study: Study) -> go.Figure | None:
     colours = np.clip(np.where(np.isfinite(known), known, edge), low, high)
     line = {
         "color": single(colours),
-        "colorscale": SCALE if goals[0].maximise else [[1 - at, colour] for at, colour in reversed(SCALE)],
+        "colorscale": scale(goals[0].maximise),
         "cmin": low,
         "cmax": high,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import COLOURS, SCALE, ValueAxis, escaped, fate, framed, option, scatter
+from raytune_nn.report.figures.look import COLOURS, ValueAxis, escaped, fate, framed, option, scale, scatter
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.importance import important
@@ -44,7 +44,7 @@ def draw(study: Study) -> go.Figure | None:
             figure.add_trace(trace, **place)
         figure.update_xaxes(parameter.layout, **place)
         figure.update_yaxes({**axis.layout, **({} if place["col"] == 1 else {"title": None})}, **place)
-    colours = {"colorscale": SCALE, "colorbar": {"title": {"text": "epochs"}, "thickness": 12}}
+    colours = {"colorscale": scale(True), "colorbar": {"title": {"text": "epochs"}, "thickness": 12}}
     figure.update_layout(coloraxis=colours)
     return framed(figure, 120 + HEIGHT * rows, axis)
 
