@@ -40,7 +40,8 @@ def draw(study: Study) -> go.Figure | None:
     known = np.isfinite(values) & np.isfinite(at).all(axis=1)
     if known.sum() < LEAST or any(np.unique(column[known]).size < 2 for column in at.T):
         return None
-    axis = ValueAxis.of(record.objective.goals[0], values)
+    of_all = values_of(study, list(record.trials.values()))[:, 0]  # a few trials do not tell which values are far off
+    axis = ValueAxis.of(record.objective.goals[0], of_all)
     figure = go.Figure(_surface(x, y, at[known], values[known], axis, record.objective.maximise))
     for chosen, name in ((known, "trials"), (~known, "diverged or failed")):
         if chosen.any():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, fate, framed, scatter, single
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, fate, framed, menu, scatter, single
 from raytune_nn.report.figures.points import Mark, Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -100,7 +100,7 @@ def _line(read: Points, places: list[int], name: str, number: int, shown: bool) 
     metric = escaped(read.record.objective.goals[number].metric)
     template = f"trial %{{customdata}}: {metric} %{{y:.6g}} at epoch %{{x}}<extra></extra>"
     legend = {"legendgroup": name, "showlegend": name not in {mark.kind for mark in read.marks}}
-    return scatter(len(y), **content, **mode, **legend, opacity=opacity, hovertemplate=template, visible=shown)
+    return scatter(len(read.trial), **content, **mode, **legend, opacity=opacity, hovertemplate=template, visible=shown)
 
 
 def _named(read: Points, name: str) -> str:
@@ -126,7 +126,7 @@ def _marks(read: Points, marks: list[Mark], number: int, axis: ValueAxis, shown:
     x = np.array([mark.epoch for mark in marks], np.int32)
     content = {"x": x, "y": single(axis.placed(y)), "text": texts, "marker": marker, "visible": shown}
     return scatter(
-        len(marks), **content, mode="markers", name=kind, legendgroup=kind, hovertemplate="%{text}<extra></extra>"
+        len(read.trial), **content, mode="markers", name=kind, legendgroup=kind, hovertemplate="%{text}<extra></extra>"
     )
 
 
@@ -151,5 +151,4 @@ def _menu(axes: list[ValueAxis], metrics: list[str], counts: list[int]) -> dict[
         changes = {"yaxis.title.text": axis.title, "yaxis.range": [axis.low, axis.high]}
         changes["yaxis.type"] = "log" if axis.log else "linear"
         buttons.append({"label": escaped(metrics[number]), "method": "update", "args": [{"visible": visible}, changes]})
-    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"}
-    return {"type": "buttons", "direction": "right", "pad": {"t": 0, "b": 0}, **place, "buttons": buttons}
+    return menu(buttons)

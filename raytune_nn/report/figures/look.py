@@ -147,7 +147,10 @@ def time_unit(longest: float) -> tuple[float, str]:
 
 
 def scatter(marks: int, **content: Any) -> Any:
-    """A trace of points or lines: as SVG, or by WebGL where there are many."""
+    """A trace of points or lines: as SVG, or by WebGL where a figure has many marks.
+
+    What WebGL draws lies above all that is SVG, so the traces of one figure are asked for with the same number.
+    """
     import plotly.graph_objects as go
 
     return go.Scattergl(**content) if marks > MANY else go.Scatter(**content)
@@ -173,6 +176,13 @@ def framed(figure: go.Figure, height: int, axis: ValueAxis | None = None, top: i
         place = {"x": 0.5, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": "bottom"}
         figure.add_annotation(text=axis.note, **place, showarrow=False)
     return figure
+
+
+def menu(buttons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Buttons above a figure, legible on any page: plotly paints the pressed one nearly white."""
+    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"t": 0, "b": 0}}
+    colours = {"bgcolor": "#c8d2e0", "font": {"color": "#1f2733"}}
+    return {"type": "buttons", "direction": "right", **place, **colours, "buttons": list(buttons)}
 
 
 def said(text: str) -> go.Figure:

@@ -44,7 +44,7 @@ def draw(study: Study) -> go.Figure | None:
         for trace in _traces(study, trials, values[:, [first, second]], on_front, two, number == 0):
             figure.add_trace(trace, **place)
         if len(goals) == 2:
-            figure.add_trace(_line(values[on_front], goals), **place)
+            figure.add_trace(_line(values[on_front], goals, len(trials)), **place)
         figure.update_xaxes(axes[first].layout, **place)
         figure.update_yaxes(axes[second].layout, **place)
     return framed(figure, 60 + HEIGHT * rows)
@@ -78,11 +78,11 @@ def _traces(
     return traces
 
 
-def _line(front: NDArray[np.float64], goals: tuple[Goal, ...]) -> Any:
+def _line(front: NDArray[np.float64], goals: tuple[Goal, ...], trials: int) -> Any:
     """What is dominated lies on the worse side of these steps."""
     ranked = front[np.argsort(front[:, 0])]
     # A value between two neighbours is reached with the second metric of the better one by the first.
     shape = "vh" if goals[0].maximise else "hv"
     line = {"color": BEST, "width": 1.5, "shape": shape}
     content = {"x": ranked[:, 0], "y": ranked[:, 1], "line": line, "hoverinfo": "skip"}
-    return scatter(len(ranked), **content, mode="lines", showlegend=False)
+    return scatter(trials, **content, mode="lines", showlegend=False)

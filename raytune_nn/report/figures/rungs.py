@@ -143,7 +143,14 @@ def _cloud(read: Points, rungs: Sequence[Rung], end: str, axis: ValueAxis, colou
     marker = {"color": colour, "symbol": "x" if end == LOST else "circle", "size": 6, "opacity": 0.75}
     content = {"x": np.array(x, np.float32), "y": single(axis.placed(np.array(y))), "text": texts}
     template = "%{text}<extra></extra>"
-    return scatter(len(x), **content, mode="markers", marker=marker, name=end, legendgroup=end, hovertemplate=template)
+    return scatter(
+        _count(rungs), **content, mode="markers", marker=marker, name=end, legendgroup=end, hovertemplate=template
+    )
+
+
+def _count(rungs: Sequence[Rung]) -> int:
+    """Of the marks."""
+    return sum(len(rung.rows) for rung in rungs)
 
 
 def _about(read: Points, step: int, place: int, row: int) -> str:
@@ -170,4 +177,4 @@ def _cutoffs(rungs: Sequence[Rung], factor: int | None) -> Any:
     line = {"color": BEST, "width": 2}
     template = "cutoff: %{y:.6g}<extra></extra>"
     name = f"cutoff: the best 1/{factor}"
-    return scatter(len(x), x=gapped(x), y=gapped(y), mode="lines", line=line, name=name, hovertemplate=template)
+    return scatter(_count(rungs), x=gapped(x), y=gapped(y), mode="lines", line=line, name=name, hovertemplate=template)

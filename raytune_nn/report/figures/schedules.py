@@ -50,7 +50,7 @@ def _lines(read: Points, parameter: Parameter, stages: Any, first: bool) -> Any:
     line = {"color": COLOURS["interrupted"], "width": 1.2}
     opacity = max(0.25, min(0.9, 30 / max(1, len(read.trials))))
     return scatter(
-        len(x),
+        len(read.stages),
         x=gapped(x),
         y=gapped(y),
         text=texts,
@@ -77,7 +77,7 @@ def _best(read: Points, parameter: Parameter, way: list[Step], first: bool) -> A
             texts += [f"trial {read.trials[step.trial].id}: epochs {begin} to {end}"] * 2
     line = {"color": BEST, "width": 3}
     return scatter(
-        len(x),
+        len(read.stages),
         x=gapped(x),
         y=gapped(y),
         text=texts,
