@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raytune_nn.config.objective import Goal
-from raytune_nn.report.figures.look import ValueAxis, escaped, scale, single
+from raytune_nn.report.figures.look import NO_VALUE, ValueAxis, escaped, scale, single
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.importance import important
 from raytune_nn.report.study import Study
@@ -25,13 +25,14 @@ MISSING = "—"  # at an axis: the trial does not have it
 
 
 def draw(study: Study) -> go.Figure | None:
-    """None where fewer than two trials differ in a parameter."""
+    """None where trials do not differ in a parameter, or none has a value or has ended without one."""
     import plotly.graph_objects as go
 
     trials = list(study.record.trials.values())
     params = [trial.value_params for trial in trials]
     shown = most_important(study, [p for p in parameters(study) if varied(p, params) or p.conditional])
-    if not shown or len(trials) < 2:
+    told = any(trial.value is not None or trial.state in NO_VALUE for trial in trials)
+    if not shown or len(trials) < 2 or not told:
         return None
     goals = study.record.objective.goals
     values = values_of(study, trials)

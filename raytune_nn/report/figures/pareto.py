@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raytune_nn.config.objective import Goal
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, framed, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, NO_VALUE, ValueAxis, about, framed, scatter
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.slices import cells
 from raytune_nn.report.study import Study
@@ -60,7 +60,7 @@ def _traces(
 ) -> list[Any]:
     """Trials with values, and in the worse corner those that have none."""
     known = np.isfinite(values).all(axis=1)
-    ended = np.array([trial.state in ("diverged", "failed") for trial in trials])
+    ended = np.array([trial.state in NO_VALUE for trial in trials])
     groups = {
         "dominated, or still running": (known & ~on_front, {"color": COLOURS["stopped"], "size": 6, "opacity": 0.5}),
         "diverged or failed": (~known & ended, {"color": COLOURS["diverged"], "size": 8, "symbol": "x"}),

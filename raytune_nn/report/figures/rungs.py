@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, framed, gapped, scatter, single
+from raytune_nn.report.figures.look import (
+    BEST,
+    COLOURS,
+    NO_VALUE,
+    ValueAxis,
+    about,
+    escaped,
+    framed,
+    gapped,
+    scatter,
+    single,
+)
 from raytune_nn.report.figures.points import Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -77,7 +88,7 @@ def _rung(study: Study, read: Points, step: int, rows: Mapping[int, int]) -> Run
         farthest = np.nanmax(read.reached[read.rows_of(place)])
         on_its_way = read.trials[place].state in ("running", "waiting", "complete")
         ends[place] = LOST if lost else WENT_ON if farthest > step or on_its_way else STAYED
-        if ends[place] == STAYED and read.trials[place].state in ("failed", "diverged"):
+        if ends[place] == STAYED and read.trials[place].state in NO_VALUE:
             ends[place] = LOST
     return Rung(step, rows, ends, _cutoff(study, read, step, list(rows.values())))
 
