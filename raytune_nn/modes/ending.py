@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
+from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.study import Study
 from raytune_nn.report.tables import commands, counted, report_command, report_line, winner
@@ -22,12 +23,12 @@ def show_ending(
     folder: StudyFolder,
     record: StudyRecord,
     fault: RaytuneError | None = None,
-    report: bool = False,
+    files: bool = False,
 ) -> None:
     """Prints how a study ended.
 
     Args:
-        report: Whether its page is written, once the rest is said.
+        files: Whether its page is written, and what other programs read, once the rest is said.
 
     Raises:
         RaytuneError: It ended otherwise than well; the exit code follows.
@@ -42,8 +43,8 @@ def show_ending(
     if record.best is None:
         of_folds = " of all its folds" if record.objective.folds else ""
         states = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
-        if report:
-            _leave_report(plan, folder, record)
+        if files:
+            _leave_files(plan, folder, record)
         since = f"; ended since {record.reason}" if record.reason else ""
         raise NoSuccessfulTrialError(
             f"a study needs one trial that ends with a finite value{of_folds}",
@@ -51,13 +52,14 @@ def show_ending(
             _mend(record, folder, resume),
         )
     print(winner(record, folder))
-    print(others, flush=True)  # before the page, which takes a moment
-    if report:
-        _leave_report(plan, folder, record)
+    print(others, flush=True)  # before the files, which take a moment
+    if files:
+        _leave_files(plan, folder, record)
 
 
-def _leave_report(plan: StudyPlan, folder: StudyFolder, record: StudyRecord) -> None:
-    """Writes the page of a study that has ended; where that fails, the study has ended all the same."""
+def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord) -> None:
+    """Writes the files of a study that has ended; where that fails, the study has ended all the same."""
+    leave_exports(folder, record)
     if sum(segment.stat().st_size for segment in folder.journal.glob("*.jsonl")) > MOST_BYTES:
         print(f"{'report':<12}{report_command(folder)}")
         return

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError
-from raytune_nn.modes.existing import find_existing
+from raytune_nn.modes.existing import find_existing, read_existing
+from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.page.render import write_report
-from raytune_nn.report.study import Study, read_study
+from raytune_nn.report.study import Study
 from raytune_nn.report.tables import commands, counted, report_line, trials_table, winner
 from raytune_nn.study.results import write_results
-from raytune_nn.study.resume import stored_config
 
 
 def report(composed: Composed) -> None:
@@ -20,11 +20,11 @@ def report(composed: Composed) -> None:
         ConfigError: There is no such study, or nothing is known of any trial; what is there is written all the same.
         UnusableError: Its journal is damaged, or its folder cannot be written.
     """
-    folder = find_existing(composed)
-    study = read_study(folder, stored_config(folder))
-    record = study.record
+    study = read_existing(find_existing(composed))
+    folder, record = study.folder, study.record
     if record.status != "running":
         write_results(folder, record)
+        leave_exports(folder, record)
     print(trials_table(record))
     if wrong := failures(record):
         print(wrong)

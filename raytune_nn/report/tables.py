@@ -10,7 +10,7 @@ from pathlib import Path
 from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
-from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.record import BY_HAND, StudyRecord
 from raytune_nn.store.trial import TrialRecord
 
 SHOWN_TRIALS = 10
@@ -29,6 +29,9 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     alone = [trial.id for trial in record.trials.values() if trial.alone]
     if alone:
         lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
+    by_hand = [trial.id for trial in record.trials.values() if trial.state == "stopped" and trial.reason == BY_HAND]
+    if by_hand:
+        lines.append(f"stopped by hand: {_listed(by_hand)}")
     lost = best.model_damage and not (folder.best / MODEL).is_file()
     lines += _fallen(record)
     if lost:
@@ -118,6 +121,11 @@ def report_line(folder: StudyFolder) -> str:
 def _named(folder: StudyFolder) -> list[str]:
     """The overrides that name a study."""
     return [_override("study.storage", _storage(folder)), _override("study.name", folder.name)]
+
+
+def list_command(folder: StudyFolder) -> str:
+    """What lists the studies beside this one."""
+    return shlex.join(["python", "-m", "raytune_nn", "mode=list", _override("study.storage", _storage(folder))])
 
 
 def trials_table(record: StudyRecord) -> str:

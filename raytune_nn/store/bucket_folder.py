@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ class BucketFolder(StudyFolder):
 
 def bucket_folder(bucket: Bucket, name: str) -> BucketFolder:
     """A study's; nothing is asked of the store yet."""
-    path = working_folder() / name
+    place = hashlib.sha256(bucket.url.encode()).hexdigest()[:8]  # two buckets can have studies of one name
+    path = working_folder() / place / name
     return BucketFolder(path, ObjectFiles(ObjectStore(bucket.under(name)), path))
 
 

@@ -15,6 +15,8 @@ from raytune_nn.store.causes import Causes, Diagnosis
 from raytune_nn.store.journal import Event
 from raytune_nn.store.trial import Saved, TrialRecord
 
+BY_HAND = "by hand"  # why somebody's trial was stopped
+
 
 class StudyRecord:
     """All trials of a study, the best of them, and how long it took.
@@ -204,6 +206,10 @@ class StudyRecord:
         if values is not None:
             self.kept.add(trial, values)
 
+    def _stop_asked(self, event: Event) -> None:
+        if "trial" in event:  # else the whole study was meant
+            self.trials[event["trial"]].stop_asked = True
+
     def _held(self, event: Event) -> None:
         self.reason = event["reason"]
 
@@ -231,6 +237,7 @@ _HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {
     "damaged": StudyRecord._damaged,
     "retried": StudyRecord._retried,
     "ended": StudyRecord._ended,
+    "stop_asked": StudyRecord._stop_asked,
     "held": StudyRecord._held,
     "freed": StudyRecord._freed,
     "closed": StudyRecord._closed,

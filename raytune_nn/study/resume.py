@@ -19,7 +19,10 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.failures import STOPPED
 
 # What may differ between two commands on the same study.
-CHANGEABLE = ("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "verbose", "mode", "study")
+CHANGEABLE = (
+    *("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "logger"),
+    *("verbose", "mode", "study", "export"),
+)
 
 
 def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any]) -> bool:

@@ -42,7 +42,7 @@ def told(folder: StudyFolder, state: str = "complete", status: str = "complete")
 
 
 def test_it_is_named_below_the_winner(folder: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    show_ending(PLAN, folder, told(folder), report=True)
+    show_ending(PLAN, folder, told(folder), files=True)
     said = capsys.readouterr().out
     assert (
         said.index("best  trial 0") < said.index("reproduce   ") < said.index("report      studies/first/report.html")
@@ -60,7 +60,7 @@ def test_where_it_cannot_be_made_one_line_says_so(
 ) -> None:
     record = told(folder)
     folder.report.mkdir()  # nothing can be put in its place
-    show_ending(PLAN, folder, record, report=True)
+    show_ending(PLAN, folder, record, files=True)
     said = capsys.readouterr()
     assert "best  trial 0" in said.out
     assert said.err.startswith("raytune_nn: no report.html: UnusableError: the study's folder must stay readable")
@@ -70,14 +70,14 @@ def test_where_it_cannot_be_made_one_line_says_so(
 def test_a_study_without_a_winner_has_one_and_its_error_stays(folder: StudyFolder) -> None:
     record = told(folder, "failed", "failed")
     with pytest.raises(NoSuccessfulTrialError):
-        show_ending(PLAN, folder, record, report=True)
+        show_ending(PLAN, folder, record, files=True)
     assert "No trial has a value" in folder.report.read_text()
 
 
 def test_an_interrupted_study_ends_without(folder: StudyFolder) -> None:
     record = told(folder, status="interrupted")
     with pytest.raises(InterruptedStudyError):
-        show_ending(PLAN, folder, record, report=True)
+        show_ending(PLAN, folder, record, files=True)
     assert not folder.report.exists(), "there may be no time for it"
 
 
@@ -85,7 +85,7 @@ def test_a_very_long_journal_is_read_on_demand_only(
     folder: StudyFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ending, "MOST_BYTES", 100)
-    show_ending(PLAN, folder, told(folder), report=True)
+    show_ending(PLAN, folder, told(folder), files=True)
     assert not folder.report.exists()
     wanted = "report      python -m raytune_nn mode=report study.storage=studies study.name=first"
     assert capsys.readouterr().out.splitlines()[-1] == wanted

@@ -58,7 +58,7 @@ def test_the_best_third_goes_on() -> None:
 def test_the_reason_names_the_score_to_reach() -> None:
     asha = StoppingASHA(9)
     decisions_at(asha, 1, [0.9, 0.8, 0.1, 0.2, 0.3])
-    assert asha.on_report("sixth", 1, 0.7).reason == "stopped at rung 1: 0.7 < 0.8"
+    assert asha.on_report("sixth", 1, 0.7).words() == "stopped at rung 1: 0.7 < 0.8"
 
 
 def test_the_best_quarter_goes_on_after_a_grace_period() -> None:
@@ -106,9 +106,9 @@ def test_a_report_that_skips_several_rungs_is_judged_from_the_lowest() -> None:
     asha = StoppingASHA(27)
     decisions_at(asha, 1, [0.3, 0.2])
     decisions_at(asha, 3, [0.5, 0.6])  # both enter rung 1 as well
-    assert asha.on_report("low", 5, 0.1).reason == "stopped at rung 1: 0.1 < 0.6"
+    assert asha.on_report("low", 5, 0.1).words() == "stopped at rung 1: 0.1 < 0.6"
     # Rung 1 holds .6 .5 .3 .2 .1 and lets the best two of six pass; rung 3 holds .6 .5 and lets one of three.
-    assert asha.on_report("middle", 5, 0.55).reason == "stopped at rung 3: 0.55 < 0.6"
+    assert asha.on_report("middle", 5, 0.55).words() == "stopped at rung 3: 0.55 < 0.6"
     assert asha.on_report("high", 5, 0.7) == Verdict(CONTINUE)
 
 

@@ -39,7 +39,7 @@ def test_an_average_is_over_the_reports_that_came() -> None:
     median = MedianStopping(grace_period=1, min_trials=1)
     median.on_report("a", 2, 0.2)
     median.on_report("a", 4, 0.6)
-    assert median.on_report("b", 4, 0.39).reason.endswith("best 0.39 < median 0.4")
+    assert median.on_report("b", 4, 0.39).words().endswith("best 0.39 < median 0.4")
     assert median.on_report("c", 3, 0.0) == GO_ON, "nobody else reported at 3"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_studies import ACCURACY, FOLDS, LOSS, SPACE, THREE, TWO, Made, drive, settings
+from drawn_studies import ACCURACY, FOLDS, LOSS, SPACE, THREE, TWO, Made, drive, settings
 from one_slot import run
 from plotly.utils import PlotlyJSONEncoder
 

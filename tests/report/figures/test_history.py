@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from drawn_studies import ACCURACY, FOLDS, LOSS, Made, named, numbers, settings
 from hypothesis import given
 from hypothesis import strategies as st
-from made_studies import ACCURACY, FOLDS, LOSS, Made, named, numbers, settings
 
 from raytune_nn.config.schema import Take
 from raytune_nn.report.figures.history import draw, running_best

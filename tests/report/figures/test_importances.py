@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from made_studies import ACCURACY, LOSS, SPACE, TWO, Made
+from drawn_studies import ACCURACY, LOSS, SPACE, TWO, Made
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.report.figures.importances import draw

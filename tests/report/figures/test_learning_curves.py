@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from made_studies import ACCURACY, FOLDS, TWO, Made, drive, named, numbers
+from drawn_studies import ACCURACY, FOLDS, TWO, Made, drive, named, numbers
 
 from raytune_nn.report.figures import learning_curves
 from raytune_nn.report.figures.learning_curves import draw, thinned

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from made_studies import ACCURACY, LOSS, Made, drive, named, numbers
+from drawn_studies import ACCURACY, LOSS, Made, drive, named, numbers
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.report.figures import schedules

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_studies import ACCURACY, LOSS, SPACE, Made
+from drawn_studies import ACCURACY, LOSS, SPACE, Made
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.report.figures import contour, parallel, slices

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from drawn_studies import SPACE, Made
 from hypothesis import given
 from hypothesis import strategies as st
-from made_studies import SPACE, Made
 
 from raytune_nn.report.figures.parameters import Parameter, parameters, short_names, varied
 from raytune_nn.space.domains import Choice, LogUniform, Uniform

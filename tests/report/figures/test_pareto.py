@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from made_studies import ACCURACY, THREE, TWO, Made, named
+from drawn_studies import ACCURACY, THREE, TWO, Made, named
 
 from raytune_nn.report.figures.pareto import draw
 

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from made_studies import LOSS, Made, drive, settings
+from drawn_studies import LOSS, Made, drive, settings
 
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.figures.rungs import LOST, STAYED, WENT_ON, draw, read_rungs
