@@ -9,6 +9,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -155,11 +156,17 @@ def silence(ray: Any) -> None:
 
 
 def _write_token(folder: str) -> str:
-    """A secret of this study's own, which nobody else can read; Ray's own file is open to all users."""
+    """A secret of this process's own, which nobody else can read; Ray's own file is open to all users."""
     path = os.path.join(folder, "token")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
+        file.write(_token())
     return path
+
+
+@cache
+def _token() -> str:
+    """Ray reads it once in a process, which may run several studies, one after the other."""
+    return secrets.token_hex(32)
 
 
 def import_tune() -> None:

@@ -25,8 +25,8 @@ from raytune_nn.trial.lost_run import close_lost_run
 SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
 
 
-def search(composed: Composed, signals: Signals) -> None:
-    """Checks, starts a cluster, runs the study, and shows who won.
+def search(composed: Composed, signals: Signals) -> StudyFolder:
+    """Checks, starts a cluster, runs the study, and shows who won; returns where it is.
 
     Raises:
         RaytuneError: Bad configuration, a study without a successful trial, or an interruption.
@@ -35,12 +35,13 @@ def search(composed: Composed, signals: Signals) -> None:
     plan, folder = checked.plan, checked.folder
     if checked.exists and (record := read_finished(plan, folder)) is not None:
         show_ending(plan, folder, record)
-        return
+        return folder
     if checked.address is None:
         check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials, slots=checked.capacity.slots, scheduler=plan.scheduler) as view:
         conductor = _run(checked, view, signals)
-    show_ending(plan, folder, conductor.record, conductor.fault)
+    show_ending(plan, folder, conductor.record, conductor.fault, files=True)
+    return folder
 
 
 def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:

@@ -70,6 +70,10 @@ class Dispatcher:
         current = self._tasks.get(task.id)
         return current is not None and current.piece == task.piece
 
+    def is_at_work(self, trial: str) -> bool:
+        """Whether a piece of work on it is handed out and not over."""
+        return trial in self._tasks
+
     @property
     def at_work(self) -> int:
         """Pieces of work that are handed out and not over."""

@@ -24,6 +24,9 @@ from raytune_nn.trial.ranks import FSDP, Ranks
 
 Value = TypeVar("Value")
 
+_INTERFACE = "GLOO_SOCKET_IFNAME"
+_INTERFACE_GIVEN = _INTERFACE in os.environ  # by whoever set up the node, who knows better
+
 
 @dataclass(frozen=True)
 class Place:
@@ -87,8 +90,9 @@ def join(place: Place, store: TCPStore | None = None) -> Group:
     Args:
         store: Worker 0's, which it has opened.
     """
-    if (interface := interface_towards(place.host, place.port)) is not None:
-        os.environ["GLOO_SOCKET_IFNAME"] = interface  # else it listens on what the machine's name stands for
+    interface = interface_towards(place.host, place.port)
+    if not _INTERFACE_GIVEN and interface is not None:
+        os.environ[_INTERFACE] = interface  # else it listens on what the machine's name stands for
     vars(rank_zero.rank_zero_only)["rank"] = place.rank
     distributed.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",

@@ -76,6 +76,31 @@ def test_a_study_in_a_bucket_is_what_it_is_in_a_folder(place: Place, bucket: str
         assert secret.decode() not in again.out + again.err
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("+search=random", "objective.folds=3", "data=digits"),
+        ("+search=asha", "resources.workers=2"),
+        ("+search=pbt", "search.scheduler.interval=2"),
+    ],
+    ids=["folds", "gangs", "pbt"],
+)
+def test_states_go_from_slot_to_slot_through_the_bucket(
+    place: Place, bucket: str, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    """One slot, so that trials report in one order, here and in a folder."""
+    line = (*more, "study.name=first", "budget.num_trials=4", "budget.max_epochs=6", "seed=1")
+    line = (*line, f"cluster.cpus={2 if 'resources.workers=2' in more else 1}")
+    ran = place.run(*line, storage(bucket, s3_server()))
+    assert ran.code == 0, ran.err
+    assert (place.leftovers(), list(place.work.iterdir())) == ([], [])
+    assert place.run(*line).code == 0
+    study, twin = fetched(bucket, tmp_path / "seen"), place.study()
+    key = "trial", "state", "value", "epochs"
+    assert [[row[name] for name in key] for row in rows(study)] == [[row[name] for name in key] for row in rows(twin)]
+    assert summary(study)["best"] == summary(twin)["best"]
+
+
 def test_a_driver_is_killed_and_the_study_goes_on_from_another_machine(
     place: Place, bucket: str, tmp_path: Path
 ) -> None:

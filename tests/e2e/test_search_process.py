@@ -54,6 +54,8 @@ def test_the_study_folder_is_as_promised(study: Study) -> None:
         "space.yaml",
         "journal",
         "trials.csv",
+        "trials.parquet",
+        "results.parquet",
         "tb",
         "checkpoints",
         "best",

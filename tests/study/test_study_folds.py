@@ -15,8 +15,9 @@ from raytune_nn.search.asha import ASHA
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial_table import trials_csv
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.results import summary, trials_table
+from raytune_nn.study.results import summary
 from raytune_nn.study.resume import replay
 
 EPOCHS = 3  # of a fold
@@ -48,7 +49,7 @@ def train(conductor: Conductor, *means: float) -> str:
 
 
 def rows(record: StudyRecord) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(trials_table(record))))
+    return list(csv.DictReader(io.StringIO(trials_csv(record))))
 
 
 @pytest.mark.parametrize("take", Take)
