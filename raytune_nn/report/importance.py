@@ -106,7 +106,7 @@ def _told(study: Study, trials: Sequence[tuple[TrialRecord, float]]) -> list[Fro
         params = trial.value_params
         active = seen if study.space is None else study.space.active(params)
         known = {path: active[path] for path in params if path in active and active[path].contains(params[path])}
-        content = {
+        content: dict[str, Any] = {
             "params": {path: drawn_for(domain, params[path]) for path, domain in known.items()},
             "distributions": {path: distribution_of(domain) for path, domain in known.items()},
         }

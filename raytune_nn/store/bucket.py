@@ -58,15 +58,19 @@ class Bucket:
     def filesystem(self) -> Any:
         """pyarrow's, with credentials from the environment, a profile or the machine; nothing is asked of it yet.
 
-        An S3 server that is not Amazon's: by ``endpoint_override`` and ``scheme``, or by ``AWS_ENDPOINT_URL``.
+        An S3 server that is not Amazon's: by ``endpoint_override`` and ``scheme``, or by ``AWS_ENDPOINT_URL``; a server
+        that stands in for Google's: by ``STORAGE_EMULATOR_HOST``, and it asks for no credentials.
 
         Raises:
             OSError: There are no credentials.
         """
         from pyarrow import fs
 
-        options = dict(parse_qsl(self.options))
+        options: dict[str, Any] = dict(parse_qsl(self.options))
         if self.scheme == "gs":
+            if emulator := os.environ.get("STORAGE_EMULATOR_HOST"):
+                there = urlsplit(emulator if "://" in emulator else f"http://{emulator}")
+                options |= {"endpoint_override": there.netloc, "scheme": there.scheme, "anonymous": True}
             return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=30), **options)
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
         if endpoint and "endpoint_override" not in options:

@@ -19,6 +19,7 @@ from raytune_nn.store.bucket import Bucket
 
 CHUNK = 8 * 2**20  # bytes in memory at once
 _REASON = re.compile(r"AWS Error (?P<name>\w+)[^:]* during \w+ operation: (?P<text>.*)", re.DOTALL)
+_GOOGLES_REASON = re.compile(r"google::cloud::Status\((?P<name>\w+): (?:.*? last message of )?(?P<text>.*)", re.DOTALL)
 # What does not pass by itself. Google's words are those of gRPC.
 FINAL = re.compile(
     "NO_SUCH_BUCKET|ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE_DOES_NOT_MATCH|INVALID_CLIENT_TOKEN_ID|"
@@ -143,8 +144,8 @@ class ObjectStore:
 
 def _brief(text: str) -> str:
     """The store's own words, without ids of requests."""
-    found = _REASON.search(text)
+    found = _REASON.search(text) or _GOOGLES_REASON.search(text)
     if found is None:
         return (text.splitlines() or ["no answer"])[0][:200]
-    words = found["text"].split(" (Request ID")[0].split("; Details:")[0].strip().rstrip(".")
+    words = re.split(r" \(Request ID|; Details:|\. (?:The|Learn)| error_info=", found["text"])[0].strip().rstrip(".")
     return f"{found['name']}: {words}"[:200]

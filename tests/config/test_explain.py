@@ -44,8 +44,8 @@ OPTIONS = [
     (
         "cluster=zzz",
         "cluster must be one of its options",
-        "zzz (cluster: existing, kuberay, local, slurm)",
-        "cluster=existing",
+        "zzz (cluster: auto, existing, kuberay, local, slurm)",
+        "cluster=auto",
     ),
     (
         "+search=asha search/scheduler=ahsa",

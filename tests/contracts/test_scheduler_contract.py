@@ -154,7 +154,7 @@ def test_each_of_ours_says_in_numbers_why_it_stops_pauses_or_copies(name: str) -
             assert f"{0.0 - score:.6g}" in lowest
         assert ("<" in highest) is (">" in lowest)
         assert not re.search("[{}]", highest + lowest)
-    assert told > 3
+    assert told >= 3
 
 
 def test_a_reason_without_scores_is_taken_as_it_is() -> None:

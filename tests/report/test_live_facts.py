@@ -167,6 +167,7 @@ def test_without_colour_there_are_no_colours(variable: str, monkeypatch: pytest.
         view.heard(watched.told.open(), watched.told.record)
         for event in watched.told.trial(0.5, 0.75):
             view.heard(event, watched.told.record)
+        view._draw()
     written = console.file.getvalue()  # type: ignore[attr-defined]
     if variable == "TERM":
         assert written.splitlines()[0] == "starting"

@@ -97,7 +97,7 @@ def test_nothing_is_decided_between_rungs_or_at_the_end() -> None:
 def test_the_first_report_after_a_skipped_rung_counts_for_it() -> None:
     asha = StoppingASHA(27)
     decisions_at(asha, 1, [0.9, 0.8])
-    assert asha.on_report("skips", 2, 0.7) == Verdict(STOP, "stopped at rung 1: 0.7 < 0.9")
+    assert asha.on_report("skips", 2, 0.7).words() == "stopped at rung 1: 0.7 < 0.9"
     assert asha.on_report("passes", 2, 1.0).decision is CONTINUE
     assert asha.on_report("passes", 3, 0.5).decision is CONTINUE, "the first in rung 3"
 
@@ -117,7 +117,7 @@ def test_a_stopped_trial_is_answered_the_same_again_and_counted_once() -> None:
     decisions_at(asha, 1, [0.9, 0.8])
     first = asha.on_report("c", 1, 0.7)
     assert [asha.on_report("c", 1, score) for score in (0.7, 5.0)] == [first, first]
-    assert first == Verdict(STOP, "stopped at rung 1: 0.7 < 0.9")
+    assert first.words() == "stopped at rung 1: 0.7 < 0.9"
     # Had the repeats been counted, 5.0 would be ahead of this fourth result.
     assert asha.on_report("d", 1, 1.0).decision is CONTINUE
 

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import errno
+import http.server
 import io
+import json
+import threading
+import urllib.parse
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from s3_server import KEYS, gate, make_bucket, s3_server, strict_s3_server, url_of
@@ -11,7 +16,7 @@ from raytune_nn.errors import ConfigError, UnusableError
 from raytune_nn.store import object_store
 from raytune_nn.store.bucket import read_url
 from raytune_nn.store.bucket_folder import check_bucket
-from raytune_nn.store.object_store import ObjectStore
+from raytune_nn.store.object_store import ObjectStore, _brief
 
 
 @pytest.fixture(autouse=True)
@@ -108,3 +113,52 @@ def test_the_endpoint_may_come_from_the_environment(store: ObjectStore, monkeypa
     store.write("a", b"1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{s3_server()}")
     assert ObjectStore(read_url(store.bucket.place)).read("a") == b"1"
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        (
+            "google::cloud::Status(UNAVAILABLE: Retry policy exhausted, with a last message of Could not create a "
+            "OAuth2 access token to authenticate the request. The request was not sent error_info={reason=})",
+            "UNAVAILABLE: Could not create a OAuth2 access token to authenticate the request",
+        ),
+        (
+            "When reading 'a': AWS Error ACCESS_DENIED during GetObject operation: No right. (Request ID: 7)",
+            "ACCESS_DENIED: No right",
+        ),
+        ("connection lost\nat line 7", "connection lost"),
+    ],
+)
+def test_of_a_stores_long_texts_its_own_words_stay(says: str, words: str) -> None:
+    assert _brief(says) == words
+
+
+class _NoObjects(http.server.BaseHTTPRequestHandler):
+    """Google's answers where a bucket is empty; notes who asked."""
+
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append((urllib.parse.unquote(self.path), self.headers["Authorization"]))
+        is_list = self.path.partition("?")[0].endswith("/o")
+        body = json.dumps({"kind": "storage#objects"} if is_list else {"error": {"code": 404}}).encode()
+        self.send_response(200 if is_list else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+def test_a_server_in_the_place_of_googles_needs_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _NoObjects) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"127.0.0.1:{server.server_address[1]}")
+        store = ObjectStore(read_url("gs://bucket/studies"))
+        assert not store.has("a")
+        assert store.sizes() == {}
+        server.shutdown()
+    assert any("/b/bucket/o/studies/a" in path for path, _ in _NoObjects.asked)
+    assert {credentials for _, credentials in _NoObjects.asked} == {None}

@@ -20,6 +20,8 @@ from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.task import TrialTask
 from raytune_nn.trial.tensorboard import TrialLogger
 
+pytestmark = pytest.mark.filterwarnings("ignore:html5lib's sanitizer is deprecated:DeprecationWarning")
+
 SPACE = {
     "optimizer": {"choose": {"sgd": {"momentum": {"dist": "uniform", "low": 0.0, "high": 0.9}}, "adamw": {}}},
     "model": {"width": {"dist": "randint", "low": 1, "high": 4}},
@@ -75,7 +77,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     space = parse_space(SPACE)
     values = {"0": [0.25, 0.75, 0.5], "1": [0.5], "2": [0.5, float("nan")]}
     for trial, params in TRIALS.items():
-        model = {"_target_": "trial_parts.Net", "accuracy": values[trial]}
+        model = {"_target_": "trial_parts.Net", "accuracy": values[trial], "width": 1}
         study = context(base_config(model=model), folder, space=space)
         run_trial(study, TrialTask(trial, params, front=()), Isolation(threads=1), Reports())
     runs = TrialLogger(

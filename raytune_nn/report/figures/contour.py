@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, SCALE, ValueAxis, about, escaped, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, framed, scale, scatter, single
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.figures.slices import GOLDEN
@@ -40,14 +40,14 @@ def draw(study: Study) -> go.Figure | None:
     known = np.isfinite(values) & np.isfinite(at).all(axis=1)
     if known.sum() < LEAST or any(np.unique(column[known]).size < 2 for column in at.T):
         return None
-    axis = ValueAxis.of(record.objective.goals[0], values)
+    of_all = values_of(study, list(record.trials.values()))[:, 0]  # a few trials do not tell which values are far off
+    axis = ValueAxis.of(record.objective.goals[0], of_all)
     figure = go.Figure(_surface(x, y, at[known], values[known], axis, record.objective.maximise))
     for chosen, name in ((known, "trials"), (~known, "diverged or failed")):
         if chosen.any():
             figure.add_trace(_trials(study, x, y, [trials[place] for place in np.flatnonzero(chosen)], name))
-    legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom"}
-    figure.update_layout(xaxis=x.layout, yaxis=y.layout, legend=legend, height=520)
-    return figure
+    figure.update_layout(xaxis=x.layout, yaxis=y.layout)
+    return framed(figure, 520, axis)
 
 
 def _pair(study: Study) -> tuple[Parameter, Parameter] | None:
@@ -78,7 +78,7 @@ def _surface(
     few = min(len(values), max(3, round(len(values) ** 0.5)), 15)
     model = KNeighborsRegressor(few, weights=lambda distances: 1 / (distances + 0.05)).fit(at * units, shown)
     mesh = np.stack([column.ravel() for column in np.meshgrid(*grids)], axis=1)
-    z = model.predict(mesh * units).reshape(len(grids[1]), len(grids[0])).astype(np.float32)
+    z = single(model.predict(mesh * units).reshape(len(grids[1]), len(grids[0])))
     for place in _untried(x, at[:, 0]):
         z[:, place] = np.nan
     for place in _untried(y, at[:, 1]):
@@ -89,7 +89,7 @@ def _surface(
         ticks = np.linspace(float(shown.min()), float(shown.max()), 5)
         bar |= {"tickvals": ticks.tolist(), "ticktext": [f"{10.0**tick:.3g}" for tick in ticks]}
     content = {"x": sides[0], "y": sides[1], "z": z, "colorbar": bar, "hoverinfo": "skip", "opacity": 0.75}
-    content["colorscale"] = SCALE if maximise else [[1 - place, colour] for place, colour in reversed(SCALE)]
+    content["colorscale"] = scale(maximise)
     if x.places is not None or y.places is not None:
         return go.Heatmap(**content)
     return go.Contour(**content, contours={"coloring": "heatmap"}, line={"width": 0.6})

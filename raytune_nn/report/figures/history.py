@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, fate, scatter, time_unit
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, fate, framed, menu, scatter, time_unit
 from raytune_nn.report.figures.points import Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -37,8 +37,8 @@ def draw(study: Study) -> go.Figure | None:
     figure = go.Figure()
     counts = [_add(figure, study, read, clock, axis, shown=number == 0) for number, clock in enumerate(clocks)]
     figure.update_layout(xaxis={"title": {"text": clocks[0].title}, "rangemode": "tozero"}, yaxis=axis.layout)
-    figure.update_layout(updatemenus=[_menu(clocks, counts)], legend={"orientation": "h", "y": -0.2})
-    return figure
+    figure.update_layout(updatemenus=[_menu(clocks, counts)])
+    return framed(figure, 460, axis, top=60)
 
 
 def running_best(read: Points) -> NDArray[np.int64]:
@@ -110,25 +110,35 @@ def _add(figure: go.Figure, study: Study, read: Points, clock: Clock, axis: Valu
     for state, of_state in places.items():
         rows = read.value_row[of_state]
         texts = [about(read.trials[place], record) for place in of_state]
-        figure.add_trace(_marks(clock.counts[rows + 1], read.values[rows, 0], texts, state, shown, "circle"))
+        figure.add_trace(_marks(read, clock.counts[rows + 1], read.values[rows, 0], texts, state, shown))
     for state, numbers in _without(read).items():
         marks = [read.marks[number] for number in numbers]
         texts = [about(read.trials[mark.trial], record) for mark in marks]
         x = clock.counts[[mark.rows for mark in marks]]
-        figure.add_trace(_marks(x, np.full(len(marks), axis.edge), texts, state, shown, "x"))
+        figure.add_trace(_marks(read, x, np.full(len(marks), axis.edge), texts, state, shown, "x"))
     figure.add_trace(_best_line(read, clock, shown))
-    for rows in read.resumptions:
-        x = float(clock.counts[rows])
+    for reports in read.resumptions:
+        at = float(clock.counts[reports])
         line = {"dash": "dot", "width": 1, "color": COLOURS["interrupted"]}
-        trace = scatter(2, x=[x, x], y=axis.ends, mode="lines", line=line, visible=shown, showlegend=False)
+        trace = scatter(
+            len(read.trials), x=[at, at], y=axis.ends, mode="lines", line=line, visible=shown, showlegend=False
+        )
         figure.add_trace(trace.update(hovertemplate="another command went on here<extra></extra>"))
     return len(figure.data) - before
 
 
-def _marks(x: NDArray[Any], y: NDArray[Any], texts: list[str], state: str, shown: bool, symbol: str) -> Any:
+def _marks(
+    read: Points,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    texts: list[str],
+    state: str,
+    shown: bool,
+    symbol: str = "circle",
+) -> Any:
     marker = {"color": COLOURS[state], "symbol": symbol, "size": 7, "opacity": 0.75}
-    content = {"x": x, "y": y, "text": texts, "mode": "markers"}
-    return scatter(len(x), **content, marker=marker, name=state, visible=shown, hovertemplate="%{text}<extra></extra>")
+    content = {"x": x, "y": y, "text": texts, "mode": "markers", "marker": marker, "name": state, "visible": shown}
+    return scatter(len(read.trials), **content, hovertemplate="%{text}<extra></extra>")
 
 
 def _best_line(read: Points, clock: Clock, shown: bool) -> Any:
@@ -141,7 +151,15 @@ def _best_line(read: Points, clock: Clock, shown: bool) -> Any:
     line = {"color": BEST, "shape": "hv", "width": 2.5}
     template = "best so far: %{y:.6g}<br>%{text}<extra></extra>"
     return scatter(
-        len(x), x=x, y=y, text=texts, mode="lines", line=line, name="best so far", visible=shown, hovertemplate=template
+        len(read.trials),
+        x=x,
+        y=y,
+        text=texts,
+        mode="lines",
+        line=line,
+        name="best so far",
+        visible=shown,
+        hovertemplate=template,
     )
 
 
@@ -152,4 +170,4 @@ def _menu(clocks: list[Clock], counts: list[int]) -> dict[str, Any]:
         visible = [other == number for other, count in enumerate(counts) for _ in range(count)]
         changes = {"xaxis.title.text": clock.title, "xaxis.autorange": True}
         buttons.append({"label": clock.button, "method": "update", "args": [{"visible": visible}, changes]})
-    return {"type": "buttons", "direction": "right", "x": 0, "xanchor": "left", "y": 1.15, "buttons": buttons}
+    return menu(buttons)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raytune_nn.report.figures.look import COLOURS, SCALE, escaped, said
+from raytune_nn.report.figures.look import COLOURS, SCALE, escaped, framed, said
 from raytune_nn.report.figures.parameters import short_names
 from raytune_nn.report.importance import importances, unclear
 from raytune_nn.report.study import Study
@@ -49,13 +49,11 @@ def draw(study: Study) -> go.Figure | None:
         )
     figure.update_layout(
         xaxis={"title": {"text": "importance (share of 1)"}, "rangemode": "tozero"},
-        yaxis={"autorange": "reversed", "automargin": True},
+        yaxis={"autorange": "reversed", "automargin": True, "tickmode": "linear", "dtick": 1},
         barmode="group",
         showlegend=len(goals) > 1,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"},
-        height=max(240, 110 + (24 + 12 * (len(goals) - 1)) * len(paths)),
     )
-    return figure
+    return framed(figure, 130 + (26 + 12 * (len(goals) - 1)) * len(paths))
 
 
 def _active(study: Study, path: str) -> str:

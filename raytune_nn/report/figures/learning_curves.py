@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, fate, scatter, single
+from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, fate, framed, menu, scatter, single
 from raytune_nn.report.figures.points import Mark, Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -51,10 +51,9 @@ def draw(study: Study) -> go.Figure | None:
     folds = read.record.objective.folds
     title = "epochs trained" if folds is None else f"epochs trained in {folds} folds; values are means of those done"
     figure.update_layout(xaxis={"title": {"text": title}, "rangemode": "tozero"}, yaxis=axes[0].layout)
-    figure.update_layout(legend={"orientation": "h", "y": -0.2}, hovermode="closest")
     if len(goals) > 1:
         figure.update_layout(updatemenus=[_menu(axes, [goal.metric for goal in goals], counts)])
-    return figure
+    return framed(figure, 520, axes[0], top=60 if len(goals) > 1 else 30)
 
 
 def thinned(read: Points, place: int, most: int, number: int) -> NDArray[np.int64]:
@@ -67,8 +66,9 @@ def thinned(read: Points, place: int, most: int, number: int) -> NDArray[np.int6
     best = np.argmax(np.where(np.isfinite(values), values if maximise else -values, -np.inf))
     gaps = np.flatnonzero(read.begins[rows])
     even = np.linspace(0, len(rows) - 1, most).round().astype(np.int64)
-    kept = [even, [best], gaps, gaps[1:] - 1, np.flatnonzero(~np.isfinite(values))]
-    return rows[np.unique(np.concatenate(kept).astype(np.int64))]
+    kept = [even, np.array([best]), gaps, gaps[1:] - 1, np.flatnonzero(~np.isfinite(values))]
+    chosen: NDArray[np.int64] = rows[np.unique(np.concatenate(kept))]
+    return chosen
 
 
 def _lines(read: Points, number: int, shown: bool) -> list[Any]:
@@ -99,7 +99,8 @@ def _line(read: Points, places: list[int], name: str, number: int, shown: bool) 
     opacity = 1.0 if is_best else max(0.25, min(0.9, 30 / len(read.trials)))
     metric = escaped(read.record.objective.goals[number].metric)
     template = f"trial %{{customdata}}: {metric} %{{y:.6g}} at epoch %{{x}}<extra></extra>"
-    return scatter(len(y), **content, **mode, opacity=opacity, hovertemplate=template, visible=shown, connectgaps=False)
+    legend = {"legendgroup": name, "showlegend": name not in {mark.kind for mark in read.marks}}
+    return scatter(len(read.trial), **content, **mode, **legend, opacity=opacity, hovertemplate=template, visible=shown)
 
 
 def _named(read: Points, name: str) -> str:
@@ -124,7 +125,9 @@ def _marks(read: Points, marks: list[Mark], number: int, axis: ValueAxis, shown:
     marker = {"symbol": symbol, "color": colour, "size": 9 if symbol == "x" else 7, "opacity": 0.6 if faint else 0.95}
     x = np.array([mark.epoch for mark in marks], np.int32)
     content = {"x": x, "y": single(axis.placed(y)), "text": texts, "marker": marker, "visible": shown}
-    return scatter(len(marks), **content, mode="markers", name=kind, hovertemplate="%{text}<extra></extra>")
+    return scatter(
+        len(read.trial), **content, mode="markers", name=kind, legendgroup=kind, hovertemplate="%{text}<extra></extra>"
+    )
 
 
 def _last_value(read: Points, mark: Mark, number: int) -> float:
@@ -148,4 +151,4 @@ def _menu(axes: list[ValueAxis], metrics: list[str], counts: list[int]) -> dict[
         changes = {"yaxis.title.text": axis.title, "yaxis.range": [axis.low, axis.high]}
         changes["yaxis.type"] = "log" if axis.log else "linear"
         buttons.append({"label": escaped(metrics[number]), "method": "update", "args": [{"visible": visible}, changes]})
-    return {"type": "buttons", "direction": "right", "x": 0, "xanchor": "left", "y": 1.15, "buttons": buttons}
+    return menu(buttons)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from raytune_nn.report.figures.look import BEST, COLOURS, about, escaped, fate, gapped, option, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, about, escaped, fate, framed, gapped, option, scatter
 from raytune_nn.report.figures.points import Copy, Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -39,8 +39,7 @@ def draw(study: Study) -> go.Figure | None:
     figure.update_layout(xaxis={"title": {"text": "epochs trained"}, "rangemode": "tozero"})
     ticks = {"tickmode": "linear", "dtick": 1} if count <= 30 else {}
     figure.update_layout(yaxis={"title": {"text": "trial"}, "range": [count - 0.4, -0.6], "zeroline": False, **ticks})
-    figure.update_layout(height=max(360, min(900, 140 + 22 * count)), legend={"orientation": "h", "y": -0.15})
-    return figure
+    return framed(figure, max(360, min(900, 160 + 22 * count)))
 
 
 def best_way(read: Points) -> list[Step]:
@@ -69,7 +68,9 @@ def _members(read: Points) -> Any:
     x = [at for _, begin, end in spans for at in (begin, end, None)]
     y = [at for trial, *_ in spans for at in (trial, trial, None)]
     line = {"color": COLOURS["stopped"], "width": 1.5}
-    return scatter(len(x), x=gapped(x), y=gapped(y), mode="lines", line=line, name="trained", hoverinfo="skip")
+    return scatter(
+        len(read.stages), x=gapped(x), y=gapped(y), mode="lines", line=line, name="trained", hoverinfo="skip"
+    )
 
 
 def _arrows(read: Points) -> Any:
@@ -77,7 +78,9 @@ def _arrows(read: Points) -> Any:
     x = [at for copy in read.copies for at in (copy.epoch, copy.epoch, None)]
     y = [at for copy in read.copies for at in (copy.source, copy.trial, None)]
     line = {"color": COLOURS["interrupted"], "width": 1, "dash": "dot"}
-    return scatter(len(x), x=gapped(x), y=gapped(y), mode="lines", line=line, name="source to copy", hoverinfo="skip")
+    return scatter(
+        len(read.stages), x=gapped(x), y=gapped(y), mode="lines", line=line, name="source to copy", hoverinfo="skip"
+    )
 
 
 def _way(read: Points, way: list[Step]) -> Any:
@@ -87,7 +90,7 @@ def _way(read: Points, way: list[Step]) -> Any:
         x += [step.begin, step.end]
         y += [step.trial, step.trial]
     line = {"color": BEST, "width": 3.5}
-    return scatter(len(x), x=x, y=y, mode="lines", line=line, name="way to the best value", hoverinfo="skip")
+    return scatter(len(read.stages), x=x, y=y, mode="lines", line=line, name="way to the best value", hoverinfo="skip")
 
 
 def _copies(read: Points) -> Any:
@@ -96,7 +99,7 @@ def _copies(read: Points) -> Any:
     texts = [_about_copy(read, copy) for copy in read.copies]
     template = "%{text}<extra></extra>"
     return scatter(
-        len(texts), **content, text=texts, mode="markers", marker=marker, name="copy", hovertemplate=template
+        len(read.stages), **content, text=texts, mode="markers", marker=marker, name="copy", hovertemplate=template
     )
 
 
@@ -121,4 +124,6 @@ def _ends(read: Points) -> Any:
     texts = [about(read.trials[place], read.record) for place in at]
     content = {"x": x, "y": np.array(at, np.int32), "text": texts, "marker": {"color": colours, "size": 8}}
     template = "%{text}<extra></extra>"
-    return scatter(len(at), **content, mode="markers", name="end, in the colour of its state", hovertemplate=template)
+    return scatter(
+        len(read.stages), **content, mode="markers", name="end, in the colour of its state", hovertemplate=template
+    )

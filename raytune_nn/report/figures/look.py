@@ -33,11 +33,16 @@ COLOURS = {  # of a trial, by what became of it
     "diverged": "#e76f51",
     "failed": "#d62839",
 }
-SCALE = [[0.0, "#a9b4c2"], [0.5, "#4c8bf5"], [1.0, "#e4572e"]]  # faint: worse, or fewer epochs
+SCALE = ((0.0, "#a9b4c2"), (0.5, "#4c8bf5"), (1.0, "#e4572e"))  # faint: worse, or fewer epochs
 NO_VALUE = ("diverged", "failed")
 SHOWN_PARAMS, SHOWN_CHARACTERS = 12, 200
 MOST = 3e38  # that single precision can hold
 MANY = 3_000  # marks, from which on WebGL draws them: a browser has but a few places for it
+
+
+def scale(maximise: bool) -> list[tuple[float, str]]:
+    """Of a metric's values: the best are red, whether they are high or low."""
+    return list(SCALE) if maximise else [(1 - at, colour) for at, colour in reversed(SCALE)]
 
 
 def fate(trial: TrialRecord, record: StudyRecord) -> str:
@@ -82,6 +87,7 @@ class ValueAxis:
     """The axis of a metric, and where on it stands what has no value."""
 
     title: str
+    note: str  # what the figure cannot show; empty: nothing
     log: bool
     low: float
     high: float
@@ -92,25 +98,25 @@ class ValueAxis:
         """Fits all but very bad values: a loss that explodes must not press the others into a line."""
         shown = np.clip(values[np.isfinite(values)], -1e300, 1e300)  # so that no difference overflows
         better = "higher" if goal.maximise else "lower"
-        name = f"{escaped(goal.metric)} ({better} is better"
+        title = f"{escaped(goal.metric)} ({better} is better)"
         if not shown.size:
-            return cls(f"{name}; there is no finite value)", False, -1.0, 1.0, 0.0)
+            return cls(title, "no trial has a finite value", False, -1.0, 1.0, 0.0)
         log = bool(not goal.maximise and shown.min() > 0 and shown.max() > 100 * np.median(shown))
         scaled = (np.log10(shown) if log else shown) * (1.0 if goal.maximise else -1.0)  # higher is better
         worst, best = _worst_shown(scaled), float(scaled.max())
         beyond = int((scaled < worst).sum())
         side = "below" if goal.maximise else "above"
-        title = f"{name}; {beyond} lie {side}: double-click)" if beyond else f"{name})"
+        note = f"{beyond} further {side}: double-click shows all" if beyond else ""
         span = (best - worst) or abs(best) * 0.1 or 1.0
         ends = [worst - 0.09 * span, best + 0.05 * span, worst - 0.06 * span]
         low, high, edge = (end if goal.maximise else -end for end in ends)
         low, high = min(low, high), max(low, high)
-        return cls(title, log, low, high, 10.0**edge if log else edge)
+        return cls(title, note, log, low, high, 10.0**edge if log else edge)
 
     @property
     def layout(self) -> dict[str, Any]:
         """As plotly wants it."""
-        kind = {"type": "log"} if self.log else {}
+        kind = log_axis(self.high - self.low) if self.log else {}
         return {"title": {"text": self.title}, "range": [self.low, self.high], **kind}
 
     @property
@@ -130,13 +136,21 @@ def _worst_shown(scaled: NDArray[np.float64]) -> float:
     return worst if wide == 0 or best - worst <= 5 * wide else low - 0.5 * wide
 
 
+def log_axis(decades: float) -> dict[str, Any]:
+    """A logarithmic axis with ticks that have room."""
+    return {"type": "log", "dtick": 1 if decades > 2 else "D2", "exponentformat": "e"}
+
+
 def time_unit(longest: float) -> tuple[float, str]:
     """Seconds in a unit that suits a duration, and its name."""
     return (1.0, "s") if longest < 180 else (60.0, "min") if longest < 3 * 3600 else (3600.0, "h")
 
 
 def scatter(marks: int, **content: Any) -> Any:
-    """A trace of points or lines: as SVG, or by WebGL where there are many."""
+    """A trace of points or lines: as SVG, or by WebGL where a figure has many marks.
+
+    What WebGL draws lies above all that is SVG, so the traces of one figure are asked for with the same number.
+    """
     import plotly.graph_objects as go
 
     return go.Scattergl(**content) if marks > MANY else go.Scatter(**content)
@@ -150,6 +164,25 @@ def single(values: NDArray[np.float64]) -> NDArray[np.float32]:
 def gapped(numbers: Sequence[float | None]) -> NDArray[np.float64]:
     """For a line with a gap at each None."""
     return np.array(numbers, np.float64)
+
+
+def framed(figure: go.Figure, height: int, axis: ValueAxis | None = None, top: int = 30) -> go.Figure:
+    """Gives a figure its height in pixels, its legend below, and above it what its axis of values cannot show."""
+    legend = {"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom"}
+    figure.update_layout(
+        height=height, legend=legend, margin={"t": top, "b": 90, "l": 70, "r": 30}, hovermode="closest"
+    )
+    if axis is not None and axis.note:
+        place = {"x": 0.5, "y": 1.0, "xref": "paper", "yref": "paper", "xanchor": "center", "yanchor": "bottom"}
+        figure.add_annotation(text=axis.note, **place, showarrow=False)
+    return figure
+
+
+def menu(buttons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Buttons above a figure, legible on any page: plotly paints the pressed one nearly white."""
+    place = {"x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "pad": {"t": 0, "b": 0}}
+    colours = {"bgcolor": "#c8d2e0", "font": {"color": "#1f2733"}}
+    return {"type": "buttons", "direction": "right", **place, **colours, "buttons": list(buttons)}
 
 
 def said(text: str) -> go.Figure:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raytune_nn.config.objective import Goal
-from raytune_nn.report.figures.look import SCALE, ValueAxis, escaped
+from raytune_nn.report.figures.look import NO_VALUE, ValueAxis, escaped, scale, single
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.importance import important
 from raytune_nn.report.study import Study
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOST = 10  # parameters side by side; of more, the most important
+FEW = 5  # values of a number, each of which is named at its axis
 MISSING = "—"  # at an axis: the trial does not have it
 
 
 def draw(study: Study) -> go.Figure | None:
-    """None where fewer than two trials differ in a parameter."""
+    """None where trials do not differ in a parameter, or none has a value or has ended without one."""
     import plotly.graph_objects as go
 
     trials = list(study.record.trials.values())
     params = [trial.value_params for trial in trials]
     shown = most_important(study, [p for p in parameters(study) if varied(p, params) or p.conditional])
-    if not shown or len(trials) < 2:
+    told = any(trial.value is not None or trial.state in NO_VALUE for trial in trials)
+    if not shown or len(trials) < 2 or not told:
         return None
     goals = study.record.objective.goals
     values = values_of(study, trials)
@@ -42,13 +44,13 @@ def draw(study: Study) -> go.Figure | None:
     edge = math.log10(first.edge) if first.log else first.edge
     colours = np.clip(np.where(np.isfinite(known), known, edge), low, high)
     line = {
-        "color": colours.astype(np.float32),
-        "colorscale": SCALE if goals[0].maximise else [[1 - at, colour] for at, colour in reversed(SCALE)],
+        "color": single(colours),
+        "colorscale": scale(goals[0].maximise),
         "cmin": low,
         "cmax": high,
     }
     figure = go.Figure(go.Parcoords(dimensions=dimensions, line=line, labelangle=-20, labelside="top"))
-    figure.update_layout(height=460, margin={"t": 110, "l": 90, "r": 60, "b": 30})
+    figure.update_layout(height=440, margin={"t": 90, "l": 70, "r": 60, "b": 30})
     return figure
 
 
@@ -86,31 +88,27 @@ def _metric(goal: Goal, values: NDArray[np.float64]) -> dict[str, Any]:
     ticks = _ticks(np.clip(scaled, axis.low, axis.high), axis.log)
     missing = {edge: "no value"} if np.isnan(values).any() else {}
     ticks = {**{at: label for at, label in ticks.items() if abs(at - edge) > 0.05 * (axis.high - axis.low)}, **missing}
-    at = np.clip(np.where(np.isfinite(scaled), scaled, edge), axis.low, axis.high).astype(np.float32)
-    content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": [axis.low, axis.high]}
+    at = single(np.clip(np.where(np.isfinite(scaled), scaled, edge), axis.low, axis.high))
+    bounds = single(np.array([axis.low, axis.high])).tolist()
+    content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": bounds}
     return {"label": f"<b>{escaped(goal.metric)}</b>", "values": at, **content}
 
 
 def _with_missing(at: NDArray[np.float64], ticks: dict[float, str], step: float | None) -> dict[str, Any]:
     known = at[np.isfinite(at)]
-    low, high = (min(ticks), max(ticks)) if step else (float(known.min()), float(known.max()))
+    low, high = (min(ticks), max(ticks)) if step else (known.min(), known.max())
     if np.isnan(at).any():
-        below = low - (step or 0.12 * (high - low) or 1.0)
-        at, low, ticks = np.where(np.isfinite(at), at, below), below, {below: MISSING, **ticks}
+        low = low - (step or 0.12 * (high - low) or 1.0)
+        at, ticks = np.where(np.isfinite(at), at, low), {float(low): MISSING, **ticks}
     if low == high:
         low, high = low - 0.5, high + 0.5
-    return {
-        "values": at.astype(np.float32),
-        "range": [low, high],
-        "tickvals": list(ticks),
-        "ticktext": list(ticks.values()),
-    }
+    bounds = single(np.array([low, high])).tolist()  # in the precision of the values
+    content = {"tickvals": list(ticks), "ticktext": list(ticks.values()), "range": bounds}
+    return {"values": single(at), **content}
 
 
 def _ticks(scaled: NDArray[np.float64], log: bool) -> dict[float, str]:
-    """Both ends and three places between them; on a logarithmic axis they are powers."""
-    known = scaled[np.isfinite(scaled)]
-    if not known.size:
-        return {}
-    places = np.unique(np.linspace(known.min(), known.max(), 5))
+    """A few values, or both ends and three places between them; on a logarithmic axis they are powers."""
+    known = np.unique(scaled[np.isfinite(scaled)])
+    places = known if len(known) <= FEW else np.linspace(known[0], known[-1], 5)
     return {float(place): f"{10.0**place if log else place:.3g}" for place in places}

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import escaped, option
+from raytune_nn.report.figures.look import escaped, log_axis, option
 from raytune_nn.report.study import Study
 from raytune_nn.space.base import Domain
 from raytune_nn.space.domains import Choice, LogRandInt, LogUniform
@@ -29,6 +29,7 @@ class Parameter:
     places: Mapping[Hashable, int] | None  # of options, by their identity; None: a number
     options: Sequence[str] = ()  # in the order of their places
     conditional: bool = False  # not every trial has it
+    ticks: Mapping[str, Any] = field(default_factory=dict)  # of a number's axis
 
     def at(self, params: Mapping[str, Any]) -> float:
         """Where a trial's value stands; NaN where it has none."""
@@ -50,7 +51,7 @@ class Parameter:
         if self.places is not None:
             ticks = {"tickvals": list(range(len(self.options))), "ticktext": list(self.options)}
             return {**axis, **ticks, "range": [-0.5, len(self.options) - 0.5], "zeroline": False}
-        return {**axis, "type": "log"} if self.log else axis
+        return {**axis, **self.ticks}
 
 
 def parameters(study: Study) -> list[Parameter]:
@@ -90,13 +91,24 @@ def short_names(paths: Sequence[str]) -> dict[str, str]:
 def _parameter(path: str, name: str, domains: Sequence[Domain], values: Sequence[Any], conditional: bool) -> Parameter:
     chosen = [domain for domain in domains if isinstance(domain, Choice)]
     if not chosen and all(map(_is_number, values)):
-        log = bool(domains) and all(isinstance(domain, LogUniform | LogRandInt) for domain in domains)
-        return Parameter(path, name, log, None, (), conditional)
+        log = (
+            bool(domains) and min(values) > 0 and all(isinstance(domain, LogUniform | LogRandInt) for domain in domains)
+        )
+        return Parameter(path, name, log, None, (), conditional, _ticks(values, log))
     every = [value for domain in chosen for value in domain.options] + list(values)
     options = {identity(value): value for value in every}
     return Parameter(
         path, name, False, {key: place for place, key in enumerate(options)}, _labels(options), conditional
     )
+
+
+def _ticks(values: Sequence[float], log: bool) -> dict[str, Any]:
+    """None between whole numbers, and as many powers as there is room for."""
+    low, high = min(values), max(values)
+    if log:
+        return log_axis(math.log10(high / low))
+    whole = all(isinstance(value, int) for value in values) and high - low <= 12
+    return {"tickmode": "linear", "dtick": 1} if whole else {}
 
 
 def _labels(options: Mapping[Hashable, Any]) -> list[str]:

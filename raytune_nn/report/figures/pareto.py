@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from raytune_nn.config.objective import Goal
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, NO_VALUE, ValueAxis, about, framed, scatter
 from raytune_nn.report.figures.parallel import values_of
+from raytune_nn.report.figures.slices import cells
 from raytune_nn.report.study import Study
 from raytune_nn.store.trial import TrialRecord
 
@@ -34,7 +35,8 @@ def draw(study: Study) -> go.Figure | None:
     pairs = list(combinations(range(len(goals)), 2))
     columns = min(COLUMNS, len(pairs))
     rows = -(-len(pairs) // columns)
-    figure = make_subplots(rows=rows, cols=columns, horizontal_spacing=0.1, vertical_spacing=0.28 / rows)
+    gap = {"horizontal_spacing": 0.1, "vertical_spacing": 0.28 / rows}
+    figure = make_subplots(rows=rows, cols=columns, specs=cells(len(pairs), columns), **gap)
     axes = [ValueAxis.of(goal, values[:, number]) for number, goal in enumerate(goals)]
     for number, (first, second) in enumerate(pairs):
         place = {"row": number // columns + 1, "col": number % columns + 1}
@@ -42,11 +44,10 @@ def draw(study: Study) -> go.Figure | None:
         for trace in _traces(study, trials, values[:, [first, second]], on_front, two, number == 0):
             figure.add_trace(trace, **place)
         if len(goals) == 2:
-            figure.add_trace(_line(values[on_front], goals), **place)
+            figure.add_trace(_line(values[on_front], goals, len(trials)), **place)
         figure.update_xaxes(axes[first].layout, **place)
         figure.update_yaxes(axes[second].layout, **place)
-    figure.update_layout(height=60 + HEIGHT * rows, legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
-    return figure
+    return framed(figure, 60 + HEIGHT * rows)
 
 
 def _traces(
@@ -59,11 +60,11 @@ def _traces(
 ) -> list[Any]:
     """Trials with values, and in the worse corner those that have none."""
     known = np.isfinite(values).all(axis=1)
-    ended = np.array([trial.state in ("diverged", "failed") for trial in trials])
+    ended = np.array([trial.state in NO_VALUE for trial in trials])
     groups = {
-        "dominated, or still running": (known & ~on_front, {"color": COLOURS["stopped"], "size": 6, "opacity": 0.35}),
+        "dominated, or still running": (known & ~on_front, {"color": COLOURS["stopped"], "size": 6, "opacity": 0.5}),
         "diverged or failed": (~known & ended, {"color": COLOURS["diverged"], "size": 8, "symbol": "x"}),
-        "Pareto front": (known & on_front, {"color": BEST, "size": 10}),
+        "Pareto front": (known & on_front, {"color": BEST, "size": 10, "opacity": 1.0}),
     }
     traces = []
     for name, (chosen, marker) in groups.items():
@@ -77,11 +78,11 @@ def _traces(
     return traces
 
 
-def _line(front: NDArray[np.float64], goals: tuple[Goal, ...]) -> Any:
+def _line(front: NDArray[np.float64], goals: tuple[Goal, ...], trials: int) -> Any:
     """What is dominated lies on the worse side of these steps."""
     ranked = front[np.argsort(front[:, 0])]
     # A value between two neighbours is reached with the second metric of the better one by the first.
     shape = "vh" if goals[0].maximise else "hv"
     line = {"color": BEST, "width": 1.5, "shape": shape}
     content = {"x": ranked[:, 0], "y": ranked[:, 1], "line": line, "hoverinfo": "skip"}
-    return scatter(len(ranked), **content, mode="lines", showlegend=False)
+    return scatter(trials, **content, mode="lines", showlegend=False)

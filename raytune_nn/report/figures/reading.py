@@ -84,21 +84,19 @@ class _Reader:
         for place in list(self._now):
             self._close_stage(place)
         trials = list(self.record.trials.values())
-        columns = list(zip(*self._rows, strict=True)) or [()] * 8
-        kinds = (np.int32, np.int32, np.float64, np.bool_, np.float64, np.int64, np.float64, np.float64)
-        place, epoch, reached, begins, wall, epochs, busy, alone = map(np.array, columns, kinds)
+        table = np.array(self._rows, np.float64).reshape(-1, 8)
         return Points(
             record=self.record,
             trials=trials,
-            trial=place,
-            epoch=epoch,
-            reached=reached,
+            trial=table[:, 0].astype(np.int32),
+            epoch=table[:, 1].astype(np.int32),
+            reached=table[:, 2],
             values=np.array(self._values, np.float64).reshape(-1, len(self.record.objective.goals)),
-            begins=begins,
-            wall=wall,
-            epochs=epochs,
-            busy=busy,
-            alone=alone,
+            begins=table[:, 3].astype(np.bool_),
+            wall=table[:, 4],
+            epochs=table[:, 5].astype(np.int64),
+            busy=table[:, 6],
+            alone=table[:, 7],
             marks=self._marks,
             stages=self._stages,
             copies=self._copies,

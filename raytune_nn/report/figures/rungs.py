@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from raytune_nn.report.figures.look import BEST, COLOURS, ValueAxis, about, escaped, gapped, scatter, single
+from raytune_nn.report.figures.look import (
+    BEST,
+    COLOURS,
+    NO_VALUE,
+    ValueAxis,
+    about,
+    escaped,
+    framed,
+    gapped,
+    scatter,
+    single,
+)
 from raytune_nn.report.figures.points import Points
 from raytune_nn.report.figures.reading import points
 from raytune_nn.report.study import Study
@@ -57,8 +68,8 @@ def draw(study: Study) -> go.Figure | None:
     figure.update_xaxes(title_text=f"rung ({_unit(study)} trained)", row=2, col=1)
     figure.update_yaxes(axis.layout, row=1, col=1)
     figure.update_yaxes(title_text="trials", row=2, col=1)
-    figure.update_layout(barmode="stack", legend={"orientation": "h", "y": -0.2}, height=560)
-    return figure
+    figure.update_layout(barmode="stack")
+    return framed(figure, 560, axis)
 
 
 def read_rungs(study: Study, read: Points) -> list[Rung]:
@@ -77,7 +88,7 @@ def _rung(study: Study, read: Points, step: int, rows: Mapping[int, int]) -> Run
         farthest = np.nanmax(read.reached[read.rows_of(place)])
         on_its_way = read.trials[place].state in ("running", "waiting", "complete")
         ends[place] = LOST if lost else WENT_ON if farthest > step or on_its_way else STAYED
-        if ends[place] == STAYED and read.trials[place].state in ("failed", "diverged"):
+        if ends[place] == STAYED and read.trials[place].state in NO_VALUE:
             ends[place] = LOST
     return Rung(step, rows, ends, _cutoff(study, read, step, list(rows.values())))
 
@@ -143,7 +154,14 @@ def _cloud(read: Points, rungs: Sequence[Rung], end: str, axis: ValueAxis, colou
     marker = {"color": colour, "symbol": "x" if end == LOST else "circle", "size": 6, "opacity": 0.75}
     content = {"x": np.array(x, np.float32), "y": single(axis.placed(np.array(y))), "text": texts}
     template = "%{text}<extra></extra>"
-    return scatter(len(x), **content, mode="markers", marker=marker, name=end, legendgroup=end, hovertemplate=template)
+    return scatter(
+        _count(rungs), **content, mode="markers", marker=marker, name=end, legendgroup=end, hovertemplate=template
+    )
+
+
+def _count(rungs: Sequence[Rung]) -> int:
+    """Of the marks."""
+    return sum(len(rung.rows) for rung in rungs)
 
 
 def _about(read: Points, step: int, place: int, row: int) -> str:
@@ -170,4 +188,4 @@ def _cutoffs(rungs: Sequence[Rung], factor: int | None) -> Any:
     line = {"color": BEST, "width": 2}
     template = "cutoff: %{y:.6g}<extra></extra>"
     name = f"cutoff: the best 1/{factor}"
-    return scatter(len(x), x=gapped(x), y=gapped(y), mode="lines", line=line, name=name, hovertemplate=template)
+    return scatter(_count(rungs), x=gapped(x), y=gapped(y), mode="lines", line=line, name=name, hovertemplate=template)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from raytune_nn.report.figures.lineage import Step, best_way
-from raytune_nn.report.figures.look import BEST, COLOURS, gapped, scatter
+from raytune_nn.report.figures.look import BEST, COLOURS, framed, gapped, scatter
 from raytune_nn.report.figures.parameters import Parameter, parameters
 from raytune_nn.report.figures.points import Points, Stage
 from raytune_nn.report.figures.reading import points
@@ -33,9 +33,7 @@ def draw(study: Study) -> go.Figure | None:
             figure.add_trace(_best(read, parameter, way, first=row == 1), row=row, col=1)
         figure.update_yaxes(parameter.layout, row=row, col=1)
     figure.update_xaxes(title_text="epochs trained", row=len(changed), col=1)
-    legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom"}
-    figure.update_layout(height=120 + HEIGHT * len(changed), legend=legend, hovermode="closest")
-    return figure
+    return framed(figure, 120 + HEIGHT * len(changed))
 
 
 def _lines(read: Points, parameter: Parameter, stages: Any, first: bool) -> Any:
@@ -52,7 +50,7 @@ def _lines(read: Points, parameter: Parameter, stages: Any, first: bool) -> Any:
     line = {"color": COLOURS["interrupted"], "width": 1.2}
     opacity = max(0.25, min(0.9, 30 / max(1, len(read.trials))))
     return scatter(
-        len(x),
+        len(read.stages),
         x=gapped(x),
         y=gapped(y),
         text=texts,
@@ -79,7 +77,7 @@ def _best(read: Points, parameter: Parameter, way: list[Step], first: bool) -> A
             texts += [f"trial {read.trials[step.trial].id}: epochs {begin} to {end}"] * 2
     line = {"color": BEST, "width": 3}
     return scatter(
-        len(x),
+        len(read.stages),
         x=gapped(x),
         y=gapped(y),
         text=texts,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from raytune_nn.report.figures.look import COLOURS, SCALE, ValueAxis, escaped, fate, option, scatter
+from raytune_nn.report.figures.look import COLOURS, NO_VALUE, ValueAxis, escaped, fate, framed, option, scale, scatter
 from raytune_nn.report.figures.parallel import values_of
 from raytune_nn.report.figures.parameters import Parameter, parameters, varied
 from raytune_nn.report.importance import important
@@ -23,12 +23,12 @@ GOLDEN = 0.618034  # its multiples, modulo 1, lie evenly whatever their number
 
 
 def draw(study: Study) -> go.Figure | None:
-    """None where fewer than two trials differ in a parameter."""
+    """None where trials do not differ in a parameter, or none has a value or has ended without one."""
     from plotly.subplots import make_subplots
 
     trials = list(study.record.trials.values())
     shown = [p for p in parameters(study) if varied(p, [trial.value_params for trial in trials])]
-    if not shown:
+    if not shown or not any(trial.value is not None or trial.state in NO_VALUE for trial in trials):
         return None
     rank = {path: number for number, (path, *_) in enumerate(important(study))}
     shown.sort(key=lambda parameter: rank.get(parameter.path, len(rank)))
@@ -37,17 +37,21 @@ def draw(study: Study) -> go.Figure | None:
     columns = min(COLUMNS, len(shown))
     rows = -(-len(shown) // columns)
     gap = {"horizontal_spacing": 0.04, "vertical_spacing": 0.34 / rows}
-    figure = make_subplots(rows=rows, cols=columns, shared_yaxes=True, **gap)
+    figure = make_subplots(rows=rows, cols=columns, shared_yaxes=True, specs=cells(len(shown), columns), **gap)
     for number, parameter in enumerate(shown):
         place = {"row": number // columns + 1, "col": number % columns + 1}
         for trace in _traces(study, parameter, trials, values, axis, number == 0, len(shown)):
             figure.add_trace(trace, **place)
         figure.update_xaxes(parameter.layout, **place)
         figure.update_yaxes({**axis.layout, **({} if place["col"] == 1 else {"title": None})}, **place)
-    colours = {"colorscale": SCALE, "colorbar": {"title": {"text": "epochs"}, "thickness": 12}}
-    legend = {"orientation": "h", "y": 1.0, "yanchor": "bottom"}
-    figure.update_layout(height=90 + HEIGHT * rows, coloraxis=colours, legend=legend)
-    return figure
+    colours = {"colorscale": scale(True), "colorbar": {"title": {"text": "epochs"}, "thickness": 12}}
+    figure.update_layout(coloraxis=colours)
+    return framed(figure, 120 + HEIGHT * rows, axis)
+
+
+def cells(count: int, columns: int) -> list[list[dict[str, Any] | None]]:
+    """So many fields for ``make_subplots``, row by row; what is left of the last row stays empty."""
+    return [[{} if at + column < count else None for column in range(columns)] for at in range(0, count, columns)]
 
 
 def _traces(
@@ -64,7 +68,7 @@ def _traces(
     if parameter.places is not None:
         at = at + SPREAD * (2 * (np.arange(len(trials)) * GOLDEN % 1.0) - 1)
     counted = np.isfinite(at) & np.isfinite(values)
-    ended = np.array([trial.state in ("diverged", "failed") for trial in trials])
+    ended = np.array([trial.state in NO_VALUE for trial in trials])
     lost = np.isfinite(at) & ~np.isfinite(values) & ended
     epochs = np.array([trial.epochs for trial in trials], np.int32)
     traces = []

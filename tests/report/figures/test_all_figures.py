@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -159,24 +160,24 @@ def test_a_population_has_lineage_and_schedules_but_no_rungs() -> None:
     assert "Rungs" not in titles
 
 
-def big() -> Study:
-    """1,000 trials of 300 reports, half of which copy, pause or end early."""
-    made, rng = Made(space=SPACE, config=settings({**ASHA_SETTINGS, "max_epochs": 300})), random.Random(0)
-    params = [SPACE.sample(rng) for _ in range(1000)]
+def big(trials: int, epochs: int) -> Study:
+    """Half of the trials go no further than the first half of their epochs."""
+    made, rng = Made(space=SPACE, config=settings({**ASHA_SETTINGS, "max_epochs": epochs})), random.Random(0)
+    params = [SPACE.sample(rng) for _ in range(trials)]
     numbers = iter(range(10**6))
     drive(
         made,
-        ASHA(max_epochs=300, grace_period=150, reduction_factor=2),
+        ASHA(max_epochs=epochs, grace_period=epochs // 2, reduction_factor=2),
         params,
         lambda p, epoch: p["optimizer.lr"] + (1 - 1 / epoch) + (next(numbers) % 97) / 970,
-        300,
+        epochs,
     )
     return made.study()
 
 
 @pytest.mark.slow
 def test_a_big_study_is_drawn_in_seconds_and_fits_a_page() -> None:
-    study = big()
+    study = big(1000, 300)
     began = time.process_time()
     texts = {}
     for section in FIGURES:
@@ -195,6 +196,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Study:
     place = tmp_path_factory.mktemp("real")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
+        patch.setattr(sys, "path", list(sys.path))
         patch.setenv("HYDRA_FULL_ERROR", "1")
         run("first", ("+search=asha", "budget.num_trials=6", "budget.max_epochs=9"))
     folder = StudyFolder(Path(place) / "studies" / "first")
@@ -208,3 +210,12 @@ def test_a_study_that_ran_has_a_mark_for_each_report(real: Study) -> None:
     lines = [trace for trace in figure.data if "lines" in trace.mode]
     assert sum(int(np.isfinite(line.y).sum()) for line in lines) == len(reports) > 6
     assert {"Optimisation history", "Learning curves", "Rungs", "Slices", "Parallel coordinates"} <= drawn(real).keys()
+
+
+def test_the_traces_of_a_figure_lie_in_one_layer() -> None:
+    study = big(100, 60)
+    for section in FIGURES:
+        figure = section.draw(study)
+        kinds = {trace.type for trace in figure.data if "scatter" in trace.type} if figure is not None else set()
+        assert len(kinds) <= 1, f"{section.title}: what WebGL draws would hide the rest"
+    assert draw_curves(study).data[0].type == "scattergl"  # type: ignore[union-attr]

@@ -107,7 +107,7 @@ def test_a_study_of_failures_only_still_says_so() -> None:
     made.trial(end="failed", reason="RuntimeError: no")
     figure = draw(made.study())
     assert figure is not None
-    assert "no finite value" in figure.layout.yaxis.title.text
+    assert figure.layout.annotations[0].text == "no trial has a finite value"
     assert list(named(figure, "failed").x) == [0.0]
 
 

@@ -83,7 +83,7 @@ def test_all_that_was_trained_is_a_line() -> None:
 def test_schedules_show_the_perturbed_parameters_only() -> None:
     figure = schedules.draw(population(2).study())
     assert figure is not None
-    axes = [figure.layout[name] for name in figure.layout if str(name).startswith("yaxis")]
+    axes = [figure.layout.yaxis, figure.layout.yaxis2]
     assert [axis.title.text for axis in axes] == ["optimizer.kind", "optimizer.lr"]
     assert list(axes[0].ticktext) == ["plain", "nesterov"]
     assert axes[1].type == "log"

@@ -149,6 +149,15 @@ def test_of_many_parameters_the_most_important_are_side_by_side() -> None:
     assert "optimizer.lr" in labels
 
 
+def test_trials_that_have_not_reported_yet_say_nothing() -> None:
+    made = Made(space=SPACE)
+    made.open()
+    for number in range(3):
+        made.suggest(SPACE.sample(random.Random(number)))
+    for module in (slices, contour, parallel):
+        assert module.draw(made.study()) is None
+
+
 def test_one_trial_or_constant_parameters_have_no_figure() -> None:
     made = Made(space=Space({"a.b": Uniform(0, 1)}))
     made.open()

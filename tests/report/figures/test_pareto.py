@@ -29,7 +29,7 @@ def test_the_front_stands_out_and_the_rest_is_faint() -> None:
     front, rest = named(figure, "Pareto front"), named(figure, "dominated, or still running")
     assert set(zip(front.x, front.y, strict=True)) == best
     assert len(front.x) + len(rest.x) == 50
-    assert rest.marker.opacity < 0.5
+    assert rest.marker.opacity < front.marker.opacity
     assert "val_acc (higher is better" in figure.layout.xaxis.title.text
     assert "val_loss (lower is better" in figure.layout.yaxis.title.text
 

@@ -48,7 +48,7 @@ def test_the_figure_has_as_many_marks_as_trials_reached_rungs() -> None:
     figure = draw(study)
     assert figure is not None
     rungs = read_rungs(study, points(study))
-    marks = sum(len(trace.x) for trace in figure.data if trace.mode == "markers")
+    marks = sum(len(trace.x) for trace in figure.data if trace.type == "scatter" and trace.mode == "markers")
     assert marks == sum(len(rung.rows) for rung in rungs)
     bars = [trace for trace in figure.data if trace.type == "bar"]
     heights = zip(*[bar.y for bar in bars], strict=True)
@@ -79,7 +79,7 @@ def test_a_trial_that_diverged_there_is_marked_as_lost() -> None:
     assert (rung.count(LOST), rung.count(STAYED), rung.count(WENT_ON)) == (1, 1, 0)
     figure = draw(study)
     assert figure is not None
-    lost = [trace for trace in figure.data if trace.name == LOST and trace.mode == "markers"]
+    lost = [trace for trace in figure.data if trace.name == LOST and trace.type == "scatter"]
     assert lost[0].y[0] < 0.5
 
 
