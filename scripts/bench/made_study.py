@@ -79,8 +79,9 @@ def _slot(slot: int, trials: int, points: int, space: Space) -> Iterator[Told]:
 
 def _level(params: dict[str, Any]) -> float:
     """What a trial's curve rises to."""
-    off = math.log10(params["optimizer.lr"]) + 2.5
-    return 0.97 - 0.08 * off**2 - 0.05 * (params["model.net.width"] < 128)
+    off: float = math.log10(params["optimizer.lr"]) + 2.5
+    narrow = bool(params["model.net.width"] < 128)
+    return 0.97 - 0.08 * off**2 - 0.05 * narrow
 
 
 def _line(now: float, type: str, fields: dict[str, Any]) -> bytes:

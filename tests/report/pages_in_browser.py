@@ -12,7 +12,7 @@ from typing import Any
 
 CHROMIUM = Path("/usr/bin/chromium")
 MISSING = [
-    name for name, there in (("playwright", find_spec("playwright")), (CHROMIUM, CHROMIUM.exists())) if not there
+    name for name, there in (("playwright", find_spec("playwright")), (str(CHROMIUM), CHROMIUM.exists())) if not there
 ]
 
 DRAW_ALL = """async () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_studies import Made
@@ -19,7 +20,11 @@ def study(tmp_path: Path) -> Study:
     """Twelve trials, the better the lower their rate; the best three have two widths and all the same activation."""
     made = Made().begin()
     for number in range(12):
-        params = {LR: 0.01 * (number + 1), WIDTH: (64, 64, 128, 32)[number % 4], ACT: "relu" if number < 6 else "tanh"}
+        params: dict[str, Any] = {
+            LR: 0.01 * (number + 1),
+            WIDTH: (64, 64, 128, 32)[number % 4],
+            ACT: "relu" if number < 6 else "tanh",
+        }
         made.train(str(number), 0.9 - 0.05 * number, **params).end(str(number))
     return made.close().study(tmp_path)
 

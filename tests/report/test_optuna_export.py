@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
@@ -224,3 +226,22 @@ def test_the_database_holds_no_half_of_anything_else(tmp_path: Path) -> None:
         (count,) = connection.execute("select count(*) from trials").fetchone()
         (running,) = connection.execute("select count(*) from trials where state = 'RUNNING'").fetchone()
     assert (count, running) == (3, 0)
+
+
+def test_optuna_dashboard_opens_it(tmp_path: Path) -> None:
+    """Asked as its page asks."""
+    dashboard = pytest.importorskip("optuna_dashboard")
+    database, _, _ = exported(tmp_path)
+    with opened(database) as study:
+        app = dashboard.wsgi(study._storage)
+
+        def get(path: str) -> Any:
+            asked: dict[str, Any] = {"PATH_INFO": path}
+            setup_testing_defaults(asked)
+            return json.loads(b"".join(app(asked, lambda status, headers, fault=None: None)))
+
+        (listed,) = get("/api/studies")["study_summaries"]
+        assert (listed["study_name"], listed["directions"]) == ("s", ["maximize"])
+        trials = get(f"/api/studies/{listed['study_id']}")["trials"]
+    assert [trial["state"] for trial in trials] == ["Complete", "Pruned", "Fail"]
+    assert trials[0]["values"] == [0.75]

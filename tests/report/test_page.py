@@ -64,7 +64,8 @@ def test_the_table_has_all_trials_best_first_and_empty_cells_where_a_trial_has_n
 ) -> None:
     made = made_asha()
     made.record.status = "running"
-    made.train("4", 0.2, slot=0, **{"net.depth": 2, "lr": 0.5, "opt.lr": 3, "act": "relu"}).end("4", "diverged", "nan")
+    params: dict[str, Any] = {"net.depth": 2, "lr": 0.5, "opt.lr": 3, "act": "relu"}
+    made.train("4", 0.2, slot=0, **params).end("4", "diverged", "nan")
     table = page_of(made.study(tmp_path)).data["table-data"]
     assert [column["name"] for column in table["columns"]] == [
         "rank", "trial", "state", "val_acc", "epochs", "seconds", "act", "lr", "net.depth", "opt.lr", "why",
