@@ -56,6 +56,7 @@ def test_the_study_folder_is_as_promised(study: Study) -> None:
         "trials.csv",
         "trials.parquet",
         "results.parquet",
+        "report.html",
         "tb",
         "checkpoints",
         "best",
