@@ -43,6 +43,8 @@ class ShownTrials:
             values = record.objective.values(event["metrics"])
             if values is not None:
                 self._curves.setdefault(trial.id, Curve()).add(event["epoch"], values[0])
+            if any(other is trial for other in self.best):  # it paused, went on, and has become better
+                self.best = _leaders(self.best, record)
         elif kind == "started":
             self.running[trial.id] = trial
         elif kind == "resumed" and event["source"] is not None:

@@ -91,6 +91,19 @@ def test_rungs_slots_and_the_last_decision_of_asha() -> None:
     assert "last    trial 1 goes on from rung 1: 0.25 is one of the best 1 of 4" in lines
 
 
+def test_a_trial_that_goes_on_overtakes_the_best_while_it_runs() -> None:
+    watched = Watched(ASHA(9))
+    for trial, value in [("0", 0.5), ("1", 0.25)]:
+        watched.start(trial)
+        watched.report(trial, 1, value)
+    watched.tell("resumed", trial="1", new=False, source=None, params=None)
+    watched.start("1", epoch=1)
+    watched.tell("reported", trial="1", epoch=2, seconds=2.0, metrics={"val_acc": 0.75}, saved=True)
+    lines = watched.lines()
+    best = next(place for place, line in enumerate(lines) if line.startswith("best"))
+    assert [line.split()[:2] for line in (lines[best][4:], lines[best + 1])] == [["1", "0.75"], ["0", "0.5"]]
+
+
 def test_a_stop_says_by_which_values_of_a_loss() -> None:
     watched = Watched(ASHA(9, promote=False), metric="val_loss", maximise=False)
     for trial, value in [("0", 0.5), ("1", 0.25), ("2", 0.75)]:

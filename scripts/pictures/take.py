@@ -1,6 +1,6 @@
 """Makes the pictures of the README: the terminal while a study runs, its report by day and by night, and TensorBoard.
 
-    scripts/pictures
+    scripts/pictures/take
 
 Runs an ASHA study on the digits in a terminal of its own, whose text is drawn by rich; Chromium looks at the rest.
 """
@@ -23,8 +23,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-PICTURES = REPOSITORY / "pictures"
+PICTURES = Path(__file__).resolve().parent
+REPOSITORY = PICTURES.parents[1]
 CHROMIUM = "/usr/bin/chromium"
 STUDY = ("+search=asha", "study.name=digits", "budget.num_trials=24", "budget.max_epochs=27", "seed=3")
 COLUMNS, LINES = 110, 36
@@ -36,7 +36,6 @@ def main() -> None:
     """Runs the study and takes all pictures."""
     from playwright.sync_api import sync_playwright
 
-    PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pictures-") as work, sync_playwright() as browsers:
         browser = browsers.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         typed = run_in_terminal(Path(work))
