@@ -89,7 +89,7 @@ def _clocks(study: Study, read: Points) -> list[Clock]:
 
     unit, name = time_unit(float(read.wall.max(initial=0.0)))
     clocks = [
-        Clock("time", f"time since the start ({name}; without pauses between commands)", counted(read.wall) / unit),
+        Clock("time", f"time while a driver ran ({name})", counted(read.wall) / unit),
         Clock("epochs", "epochs trained by all trials", counted(read.epochs)),
     ]
     resources = None if study.settings is None else study.settings.resources

@@ -44,8 +44,9 @@ def draw(study: Study) -> go.Figure | None:
             figure.add_trace(trace, **place)
         figure.update_xaxes(parameter.layout, **place)
         figure.update_yaxes({**axis.layout, **({} if place["col"] == 1 else {"title": None})}, **place)
-    colours = {"colorscale": scale(True), "colorbar": {"title": {"text": "epochs"}, "thickness": 12}}
-    figure.update_layout(coloraxis=colours)
+    epochs = [trial.epochs for trial in trials]
+    colours = {"colorscale": scale(True), "cmin": 0, "cmax": max(epochs), "showscale": min(epochs) < max(epochs)}
+    figure.update_layout(coloraxis=colours | {"colorbar": {"title": {"text": "epochs"}, "thickness": 12}})
     return framed(figure, 120 + HEIGHT * rows, axis)
 
 
