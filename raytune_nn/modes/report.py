@@ -30,7 +30,8 @@ def report(composed: Composed) -> None:
         print(wrong)
     if record.best is not None:
         print(winner(record, folder))
-    print(commands(folder, str(record.study.get("command", "")))[1], flush=True)
+    typed = str(record.study.get("command", ""))
+    print(commands(folder, typed, winner=record.best is not None)[1], flush=True)
     write_report(study)
     print(report_line(folder))
     _check_results(study)

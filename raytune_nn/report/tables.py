@@ -79,11 +79,12 @@ def _front_lines(record: StudyRecord) -> list[str]:
     return lines
 
 
-def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
+def commands(folder: StudyFolder, command: str, winner: bool = True) -> tuple[str, str]:
     """What to type next: the command that resumes the study, and the others as a text.
 
     Args:
         command: What was typed to begin it.
+        winner: Whether there is one, to be reproduced.
     """
     place = _named(folder)
     dropped = ("study.name=", "study.storage=", "study.resume=", "study.trial=", "mode=")
@@ -91,7 +92,7 @@ def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
     resume = shlex.join([*typed, *place])
     rows = [
         ("resume", resume),
-        ("reproduce", reproduce_command(folder)),
+        *([("reproduce", reproduce_command(folder))] if winner else []),
         ("tensorboard", tensorboard(folder)),
     ]
     return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])

@@ -54,6 +54,7 @@ def test_it_writes_the_page_and_says_where_it_is(here: Path) -> None:
     assert ran.out.splitlines()[-1] == "report      studies/first/report.html"
     assert "Trial 0 won with val_acc = 0.5" in left.folder.report.read_text()
     assert left.folder.status() == "complete"
+    assert "mode=reproduce" in ran.out
 
 
 def test_a_study_that_runs_has_a_page_and_nothing_else_is_touched(here: Path) -> None:
@@ -62,6 +63,7 @@ def test_a_study_that_runs_has_a_page_and_nothing_else_is_touched(here: Path) ->
     assert ran.code == 0, ran.err
     assert "Trial 0 leads so far" in left.folder.report.read_text()
     assert left.folder.status() is None, "its driver writes that"
+    assert "mode=reproduce" not in ran.out, "there is no winner yet"
 
 
 @pytest.mark.parametrize("trials", [0, 1])
