@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from raytune_nn.report.sparkline import Curve
 from raytune_nn.store.journal import Event
-from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.record import BY_HAND, StudyRecord
 from raytune_nn.store.trial import TrialRecord
 
 SHOWN_BEST = 5
@@ -58,7 +58,8 @@ class ShownTrials:
                 if other.ended and other not in self.best:
                     self._curves.pop(other.id, None)
         if kind == "decided" or (kind == "resumed" and event.get("reason")):
-            self.decision = f"trial {trial.id} {event['reason'] or _VERBS[event['decision']]}"
+            words = event["reason"] if event["reason"] != BY_HAND else f"stopped {BY_HAND}"
+            self.decision = f"trial {trial.id} {words or _VERBS[event['decision']]}"
 
     def curve(self, trial: TrialRecord) -> list[float]:
         """The leading metric of each report, as far as this driver has heard them."""

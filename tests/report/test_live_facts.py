@@ -138,6 +138,13 @@ def test_what_a_scheduler_gives_no_reason_for_is_told_too() -> None:
     assert "last    trial 0 stopped" in watched.lines()
 
 
+def test_what_somebody_stopped_is_no_decision_of_the_scheduler() -> None:
+    watched = Watched()
+    watched.start("0")
+    watched.tell("decided", trial="0", epoch=1, decision="stop", reason="by hand")
+    assert "last    trial 0 stopped by hand" in watched.lines()
+
+
 def test_forty_columns_hold_the_curve_and_the_facts() -> None:
     lines = halved(width=40).lines()
     assert max(map(len, lines)) <= 40
