@@ -13,6 +13,7 @@ from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.failures import STOPPED
+from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.session import StudyPlan
 
 MOST_BYTES = 100_000_000  # of a journal whose report is written without being asked for: half a minute, and 1 GB
@@ -23,12 +24,13 @@ def show_ending(
     folder: StudyFolder,
     record: StudyRecord,
     fault: RaytuneError | None = None,
-    files: bool = False,
+    signals: Signals | None = None,
 ) -> None:
     """Prints how a study ended.
 
     Args:
-        files: Whether its page is written, and what other programs read, once the rest is said.
+        signals: Those to this process while the study's page is written, and what other programs read, once the rest is
+            said; None: neither is written.
 
     Raises:
         RaytuneError: It ended otherwise than well; the exit code follows.
@@ -43,8 +45,8 @@ def show_ending(
     if record.best is None:
         of_folds = " of all its folds" if record.objective.folds else ""
         states = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
-        if files:
-            _leave_files(plan, folder, record)
+        if signals is not None:
+            _leave_files(plan, folder, record, signals)
         since = f"; ended since {record.reason}" if record.reason else ""
         raise NoSuccessfulTrialError(
             f"a study needs one trial that ends with a finite value{of_folds}",
@@ -53,22 +55,25 @@ def show_ending(
         )
     print(winner(record, folder))
     print(others, flush=True)  # before the files, which take a moment
-    if files:
-        _leave_files(plan, folder, record)
+    if signals is not None:
+        _leave_files(plan, folder, record, signals)
 
 
-def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord) -> None:
+def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, signals: Signals) -> None:
     """Writes the files of a study that has ended; where that fails, the study has ended all the same."""
     leave_exports(folder, record)
     if sum(segment.stat().st_size for segment in folder.journal.glob("*.jsonl")) > MOST_BYTES:
         print(f"{'report':<12}{report_command(folder)}")
         return
     try:
-        from raytune_nn.report.page.render import write_report
+        with signals.dispensable():
+            from raytune_nn.report.page.render import write_report
 
-        events = list(read_journal(folder.journal))
-        write_report(Study(folder, record, events, plan.settings, plan.space))
+            events = list(read_journal(folder.journal))
+            write_report(Study(folder, record, events, plan.settings, plan.space))
         print(report_line(folder))
+    except KeyboardInterrupt:
+        print(f"{'report':<12}{report_command(folder)}")
     except Exception as error:
         what = (str(error).splitlines() or [""])[0]
         print(f"raytune_nn: no {folder.report.name}: {type(error).__name__}: {what}", file=sys.stderr)

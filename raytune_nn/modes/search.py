@@ -40,7 +40,7 @@ def search(composed: Composed, signals: Signals) -> StudyFolder:
         check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials, slots=checked.capacity.slots, scheduler=plan.scheduler) as view:
         conductor = _run(checked, view, signals)
-    show_ending(plan, folder, conductor.record, conductor.fault, files=True)
+    show_ending(plan, folder, conductor.record, conductor.fault, signals)
     return folder
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +15,11 @@ from raytune_nn.config.schema import Take
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError
 from raytune_nn.modes import ending
 from raytune_nn.modes.ending import show_ending
+from raytune_nn.report.page import render
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Journal, read_journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.study.interrupt import Signals
 
 PLAN: Any = SimpleNamespace(command="python -m raytune_nn +search=random study.name=first", settings=None, space=None)
 
@@ -42,7 +46,7 @@ def told(folder: StudyFolder, state: str = "complete", status: str = "complete")
 
 
 def test_it_is_named_below_the_winner(folder: StudyFolder, capsys: pytest.CaptureFixture[str]) -> None:
-    show_ending(PLAN, folder, told(folder), files=True)
+    show_ending(PLAN, folder, told(folder), signals=Signals())
     said = capsys.readouterr().out
     assert (
         said.index("best  trial 0") < said.index("reproduce   ") < said.index("report      studies/first/report.html")
@@ -60,7 +64,7 @@ def test_where_it_cannot_be_made_one_line_says_so(
 ) -> None:
     record = told(folder)
     folder.report.mkdir()  # nothing can be put in its place
-    show_ending(PLAN, folder, record, files=True)
+    show_ending(PLAN, folder, record, signals=Signals())
     said = capsys.readouterr()
     assert "best  trial 0" in said.out
     assert said.err.startswith("raytune_nn: no report.html: UnusableError: the study's folder must stay readable")
@@ -70,14 +74,14 @@ def test_where_it_cannot_be_made_one_line_says_so(
 def test_a_study_without_a_winner_has_one_and_its_error_stays(folder: StudyFolder) -> None:
     record = told(folder, "failed", "failed")
     with pytest.raises(NoSuccessfulTrialError):
-        show_ending(PLAN, folder, record, files=True)
+        show_ending(PLAN, folder, record, signals=Signals())
     assert "No trial has a value" in folder.report.read_text()
 
 
 def test_an_interrupted_study_ends_without(folder: StudyFolder) -> None:
     record = told(folder, status="interrupted")
     with pytest.raises(InterruptedStudyError):
-        show_ending(PLAN, folder, record, files=True)
+        show_ending(PLAN, folder, record, signals=Signals())
     assert not folder.report.exists(), "there may be no time for it"
 
 
@@ -85,7 +89,23 @@ def test_a_very_long_journal_is_read_on_demand_only(
     folder: StudyFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ending, "MOST_BYTES", 100)
-    show_ending(PLAN, folder, told(folder), files=True)
+    show_ending(PLAN, folder, told(folder), signals=Signals())
     assert not folder.report.exists()
     wanted = "report      python -m raytune_nn mode=report study.storage=studies study.name=first"
     assert capsys.readouterr().out.splitlines()[-1] == wanted
+
+
+def test_a_signal_meanwhile_leaves_it_unwritten_and_the_study_ended_well(
+    folder: StudyFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slowly(_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("it goes on")
+
+    monkeypatch.setattr(render, "write_report", slowly)
+    with Signals() as signals:
+        signals.opening()
+        show_ending(PLAN, folder, told(folder), signals=signals)
+    assert "best  trial 0" in (said := capsys.readouterr()).out
+    assert said.out.splitlines()[-1].startswith("report      python -m raytune_nn mode=report")
+    assert (said.err, folder.report.exists()) == ("", False)
