@@ -16,7 +16,7 @@ from unittest import mock
 from raytune_nn.cluster.fork_server import fork_server
 from raytune_nn.cluster.private_folder import RAYS, private_folder
 from raytune_nn.cluster.resources import Capacity
-from raytune_nn.cluster.undisturbed import undisturbed
+from raytune_nn.cluster.undisturbed import end_ray, undisturbed
 from raytune_nn.errors import UnusableError
 
 ENVIRONMENT = {  # read when ray is imported: nothing may import it before
@@ -79,7 +79,7 @@ def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[
     finally:
         if importing.is_alive():
             importing.join()
-        ray.shutdown()
+        end_ray()
 
 
 def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
+from raytune_nn.report.collector import no_collector
 from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.study import Study
@@ -61,15 +62,16 @@ def show_ending(
 
 def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, signals: Signals) -> None:
     """Writes the files of a study that has ended; where that fails, the study has ended all the same."""
-    leave_exports(folder, record)
     if sum(segment.stat().st_size for segment in folder.journal.glob("*.jsonl")) > MOST_BYTES:
+        leave_exports(folder, record, read_journal(folder.journal))
         print(f"{'report':<12}{report_command(folder)}")
         return
     try:
-        with signals.dispensable():
+        with signals.dispensable(), no_collector():
             from raytune_nn.report.page.render import write_report
 
             events = list(read_journal(folder.journal))
+            leave_exports(folder, record, events)
             write_report(Study(folder, record, events, plan.settings, plan.space))
         print(report_line(folder))
     except KeyboardInterrupt:

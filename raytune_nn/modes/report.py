@@ -5,6 +5,7 @@ from __future__ import annotations
 from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError
 from raytune_nn.modes.existing import find_existing, read_existing
+from raytune_nn.report.collector import no_collector
 from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.page.render import write_report
@@ -20,11 +21,15 @@ def report(composed: Composed) -> None:
         ConfigError: There is no such study, or nothing is known of any trial; what is there is written all the same.
         UnusableError: Its journal is damaged, or its folder cannot be written.
     """
-    study = read_existing(find_existing(composed))
+    with no_collector():
+        _report(read_existing(find_existing(composed)))
+
+
+def _report(study: Study) -> None:
     folder, record = study.folder, study.record
     if record.status != "running":
         write_results(folder, record)
-        leave_exports(folder, record)
+        leave_exports(folder, record, study.events)
     print(trials_table(record))
     if wrong := failures(record):
         print(wrong)

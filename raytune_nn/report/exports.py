@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from raytune_nn.store.folder import StudyFolder, usable
-from raytune_nn.store.journal import Event, read_journal
+from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 
 
@@ -40,10 +40,10 @@ def write_csv(folder: StudyFolder, record: StudyRecord, events: Iterable[Event])
     )
 
 
-def leave_exports(folder: StudyFolder, record: StudyRecord) -> None:
+def leave_exports(folder: StudyFolder, record: StudyRecord, events: Iterable[Event]) -> None:
     """Writes the Parquet files; whatever goes wrong is said in one line, and changes nothing else."""
     try:
-        write_parquet(folder, record, read_journal(folder.journal))
+        write_parquet(folder, record, events)
     except Exception as error:
         reason = " ".join(str(error).split())
         print(f"raytune_nn: the tables in Parquet were not written: {reason}", file=sys.stderr)

@@ -16,7 +16,7 @@ from raytune_nn.store.journal import read_journal
 
 def test_both_tables_are_there_and_no_draft(tmp_path: Path) -> None:
     folder, record = make_study(tmp_path / "s")
-    leave_exports(folder, record)
+    leave_exports(folder, record, read_journal(folder.journal))
     assert read_table(folder.path / "trials.parquet")["value"].to_pylist() == [0.75, 0.5, None]
     results = read_table(folder.path / "results.parquet")
     assert results["metrics.val_acc"].to_pylist()[:2] == [0.5, 0.75]
@@ -44,7 +44,7 @@ def test_what_goes_wrong_is_one_line(
         raise OSError(28, "No space left\non device")
 
     monkeypatch.setattr(exports, "write_parquet", fails)
-    leave_exports(folder, record)
+    leave_exports(folder, record, [])
     assert capsys.readouterr().err == (
         "raytune_nn: the tables in Parquet were not written: [Errno 28] No space left on device\n"
     )
