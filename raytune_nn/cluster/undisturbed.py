@@ -52,7 +52,7 @@ def end_ray() -> None:
 
     def answer() -> None:
         signal.signal(signal.SIGTERM, handler)
-        disconnect()
+        disconnect()  # type: ignore[no-untyped-call]
 
     with mock.patch.object(state, "disconnect", answer):
         ray.shutdown()

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from chromium import browser, needs_chromium
+from playwright.sync_api import Page
 from processes import Study, first_study, summary
 
-CHROMIUM = "/usr/bin/chromium"
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_chromium]
 
 
 @contextmanager
@@ -45,14 +45,11 @@ def _wait_for_runs(address: str, count: int) -> None:
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
     """The HParams page of the study, and no request to anywhere else."""
-    with served(first_study()) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 2400, "height": 1000})
+    with served(first_study()) as address, browser().new_page(viewport={"width": 2400, "height": 1000}) as page:
         page.route(lambda url: not url.startswith(address), lambda route: route.abort())
         page.goto(f"{address}#hparams")
         page.get_by_text("Trial ID").first.wait_for(timeout=60_000)
         yield page
-        browser.close()
 
 
 def _rows(page: Page) -> list[dict[str, str]]:

@@ -1,19 +1,14 @@
-"""Pages in headless Chromium, where it and Playwright are installed: what it says of them, and what it would load."""
+"""Pages in headless Chromium: what it says of them, and what it would load."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-CHROMIUM = Path("/usr/bin/chromium")
-MISSING = [
-    name for name, there in (("playwright", find_spec("playwright")), (str(CHROMIUM), CHROMIUM.exists())) if not there
-]
+from chromium import browser
 
 DRAW_ALL = """async () => {
   for (const plot of document.querySelectorAll(".plot")) {
@@ -72,25 +67,11 @@ class Shown:
         return counted
 
 
-@cache
-def _browser() -> Any:
-    """One for all tests; it ends with this process."""
-    import atexit
-
-    from playwright.sync_api import sync_playwright
-
-    playwright = sync_playwright().start()
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    atexit.register(playwright.stop)
-    atexit.register(browser.close)
-    return browser
-
-
 @contextmanager
 def shown(path: Path, width: int = 1280, dark: bool = False) -> Iterator[Shown]:
     """Opens a page from the disk."""
     scheme = "dark" if dark else "light"
-    context = _browser().new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context = browser().new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page = context.new_page()
     told = Shown(page)
     page.on("console", lambda message: told.errors.append(message.text) if message.type == "error" else None)

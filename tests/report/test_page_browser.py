@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from chromium import needs_chromium
 from made_studies import Made, make_settings
-from pages_in_browser import MISSING, Shown, shown
+from pages_in_browser import Shown, shown
 from processes import Place, first_study, new_place
 
 from raytune_nn.report.page.render import write_report
@@ -16,7 +17,7 @@ from raytune_nn.report.study import Study, read_study
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study.resume import stored_config
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"there is no {', no '.join(MISSING)}")
+pytestmark = needs_chromium
 
 TRIALS, EPOCHS = 150, 4
 
