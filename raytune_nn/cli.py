@@ -17,8 +17,10 @@ from raytune_nn import __version__
 from raytune_nn.config.compose import conf_dir, read_composed, register_marks
 from raytune_nn.config.explain import explain, nearest
 from raytune_nn.config.hydra_settings import only_searchpath
+from raytune_nn.config.secrets import without_passwords
 from raytune_nn.errors import ConfigError, InterruptedStudyError, RaytuneError
 from raytune_nn.modes import run_mode
+from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study.interrupt import Signals
 
 # Hydra keeps its hands off: no folders, no log files, no logging set-up.
@@ -50,14 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "--version" in arguments:
         print(__version__)
         return 0
-    _import_from_here()
     try:
         with Signals(lasting) as signals:
-            _compose_and_run(arguments, signals)
+            run_arguments(arguments, signals)
     except RaytuneError as error:
         return _fail(error)
-    except OmegaConfBaseException as error:
-        return _fail(explain(error, arguments))
     except SystemExit as stopped:  # Hydra's help, and what its parser of flags refuses
         return stopped.code if isinstance(stopped.code, int) else 0
     except KeyboardInterrupt:
@@ -72,13 +71,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _compose_and_run(arguments: Sequence[str], signals: Signals) -> None:
+def run_arguments(arguments: Sequence[str], signals: Signals) -> StudyFolder | None:
+    """Composes a command and runs it.
+
+    Args:
+        arguments: Hydra flags and overrides in any order.
+        signals: Those to this process meanwhile.
+
+    Returns:
+        The study that was trained or shown; None where the command did something else.
+
+    Raises:
+        RaytuneError: It does not compose, or its mode has something to say.
+    """
+    _import_from_here()
+    try:
+        return _compose_and_run(arguments, signals)
+    except OmegaConfBaseException as error:
+        raise explain(error, arguments) from error
+
+
+def _compose_and_run(arguments: Sequence[str], signals: Signals) -> StudyFolder | None:
     """Everything happens inside Hydra's task, where branches of the search space can still be composed."""
     failure: list[BaseException] = []
+    folder: list[StudyFolder | None] = [None]
 
     def task(config: DictConfig) -> None:
         try:
-            run_mode(read_composed(config, arguments), signals)
+            folder.append(run_mode(read_composed(config, arguments), signals))
         except BaseException as error:  # past Hydra, which would print it and exit 1
             failure.append(error)
 
@@ -106,6 +126,7 @@ def _compose_and_run(arguments: Sequence[str], signals: Signals) -> None:
         sys.argv = argv
     if failure:
         raise failure[0]
+    return folder[-1]
 
 
 def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -190,5 +211,5 @@ def _import_from_here() -> None:
 
 
 def _fail(error: RaytuneError) -> int:
-    print(f"raytune_nn: {error}", file=sys.stderr)
+    print(f"raytune_nn: {without_passwords(str(error))}", file=sys.stderr)
     return error.exit_code

@@ -159,8 +159,17 @@ def python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_public_names(tmp_path: Path) -> None:
     """Adding one is a promise: it belongs here as well."""
-    code = "import raytune_nn; print([name for name in vars(raytune_nn) if name[0] != '_' or name == '__version__'])"
-    assert python("-c", code, cwd=tmp_path).stdout == "['__version__']\n"
+    code = (
+        "import sys, raytune_nn; before = set(sys.modules)\n"
+        "print(dir(raytune_nn), [name for name in before if name.partition('.')[0] in ('hydra', 'pandas', 'torch')])\n"
+        "print([getattr(raytune_nn, name).__module__ for name in dir(raytune_nn) if name[0] != '_'])\n"
+        "print([name for name in ('hydra', 'pandas', 'torch', 'pyarrow', 'ray') if name in sys.modules])\n"
+        "print(hasattr(raytune_nn, 'nope'))"
+    )
+    names = ["Best", "RaytuneError", "Study", "__version__", "load_study", "run"]
+    homes = ["raytune_nn.api", "raytune_nn.errors", "raytune_nn.api", "raytune_nn.api", "raytune_nn.api"]
+    ran = python("-c", code, cwd=tmp_path)
+    assert ran.stdout == f"{names} []\n{homes}\n[]\nFalse\n", ran.stderr
 
 
 def test_the_driver_starts_without_the_heavy_libraries(tmp_path: Path) -> None:

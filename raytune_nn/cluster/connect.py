@@ -9,13 +9,14 @@ import secrets
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 from unittest import mock
 
 from raytune_nn.cluster.fork_server import fork_server
 from raytune_nn.cluster.private_folder import RAYS, private_folder
 from raytune_nn.cluster.resources import Capacity
-from raytune_nn.cluster.undisturbed import undisturbed
+from raytune_nn.cluster.undisturbed import end_ray, undisturbed
 from raytune_nn.errors import UnusableError
 
 ENVIRONMENT = {  # read when ray is imported: nothing may import it before
@@ -78,7 +79,7 @@ def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[
     finally:
         if importing.is_alive():
             importing.join()
-        ray.shutdown()
+        end_ray()
 
 
 def _start(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> None:
@@ -155,11 +156,17 @@ def silence(ray: Any) -> None:
 
 
 def _write_token(folder: str) -> str:
-    """A secret of this study's own, which nobody else can read; Ray's own file is open to all users."""
+    """A secret of this process's own, which nobody else can read; Ray's own file is open to all users."""
     path = os.path.join(folder, "token")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_hex(32))
+        file.write(_token())
     return path
+
+
+@cache
+def _token() -> str:
+    """Ray reads it once in a process, which may run several studies, one after the other."""
+    return secrets.token_hex(32)
 
 
 def import_tune() -> None:

@@ -19,7 +19,7 @@ from raytune_nn.cluster.modules import pack_modules
 from raytune_nn.cluster.newcomers import Newcomers
 from raytune_nn.cluster.nodes import answering
 from raytune_nn.cluster.private_folder import private_folder
-from raytune_nn.cluster.undisturbed import undisturbed
+from raytune_nn.cluster.undisturbed import end_ray, undisturbed
 from raytune_nn.cluster.visit import FOLDER_VARIABLE, arrive, check_nodes
 from raytune_nn.config.schema import ClusterConfig, ResourcesConfig
 from raytune_nn.store.folder import StudyFolder
@@ -61,9 +61,9 @@ def existing_cluster(
                 os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(cluster.max_slots or slots)
                 with Newcomers(study, check_nodes(study)) as newcomers:
                     yield scratch, newcomers
-                ray.shutdown()
+                end_ray()
         finally:
-            ray.shutdown()
+            end_ray()
 
 
 def _join(address: str, quiet: bool, modules: Path) -> None:

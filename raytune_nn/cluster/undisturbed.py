@@ -1,4 +1,4 @@
-"""Ray starts undisturbed by signals: one that comes meanwhile is heard once it is there.
+"""Ray starts undisturbed by signals, and ends so: one that comes meanwhile is heard afterwards.
 
 A start that is broken off leaves processes behind that nobody knows of; and Ray answers a SIGTERM on its own, with a
 trace of its stack. So the signals wait, in this thread and in those that Ray starts, but not in Ray's processes.
@@ -36,6 +36,27 @@ def undisturbed() -> Iterator[None]:
         for number, handler in handlers.items():
             signal.signal(number, handler)  # Ray's C++ answers SIGTERM from here on, unless Python sets this again
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def end_ray() -> None:
+    """Ends this process's part in Ray, and its own Ray where it has one; nothing where there is none.
+
+    Ray's C++ leaves SIGTERM to the system, which ends this process on the spot, and its processes take a second to end
+    after that: so Python answers SIGTERM again once the C++ is done, which is when Ray forgets the cluster's state.
+    """
+    import ray
+    from ray._private.state import state
+
+    handler = signal.getsignal(signal.SIGTERM)
+    disconnect = state.disconnect
+
+    def answer() -> None:
+        signal.signal(signal.SIGTERM, handler)
+        disconnect()  # type: ignore[no-untyped-call]
+
+    with mock.patch.object(state, "disconnect", answer):
+        ray.shutdown()
+    signal.signal(signal.SIGTERM, handler)  # whatever way it ended
 
 
 def _start_apart(

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from raytune_nn.config.epochs import EPOCHS, epochs
 from raytune_nn.config.explain import explain, nearest
 from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
+from raytune_nn.config.of_trial import TRIAL, of_trial
 from raytune_nn.config.schema import Config
 from raytune_nn.config.submitters import cluster_type
 from raytune_nn.errors import ConfigError
@@ -65,6 +66,7 @@ def register_marks() -> None:
     OmegaConf.register_new_resolver(FROM_DATA, lambda name: f"<{name} of the data>", replace=True)
     OmegaConf.register_new_resolver(FROM_TRAINER, from_trainer, replace=True)
     OmegaConf.register_new_resolver(EPOCHS, epochs, replace=True)
+    OmegaConf.register_new_resolver(TRIAL, of_trial(), replace=True)
 
 
 def type_config(config: DictConfig | dict[str, Any]) -> Composed:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, NamedTuple, TypeGuard
 
 from raytune_nn.config.schema import ObjectiveConfig, Take
@@ -43,13 +44,15 @@ class Objective:
     folds: int | None = None  # trainings that a trial consists of, one a fold; null: one, on the plain split
     further: tuple[Goal, ...] = ()
 
-    @property
+    @cached_property
     def goals(self) -> tuple[Goal, ...]:
         """All metrics, the leading one first."""
         return (Goal(self.metric, self.maximise), *self.further)
 
     def values(self, metrics: Mapping[str, float]) -> Values | None:
         """The objective in a report; None where the module did not log all of it."""
+        if not self.further:  # asked several times a report
+            return (metrics[self.metric],) if self.metric in metrics else None
         logged = [metrics[goal.metric] for goal in self.goals if goal.metric in metrics]
         return tuple(logged) if len(logged) == len(self.goals) else None
 

@@ -24,6 +24,9 @@ class Mode(Enum):
     reproduce = "reproduce"
     lr_range = "lr_range"
     submit = "submit"
+    export = "export"
+    list = "list"
+    stop = "stop"
 
 
 class Resume(Enum):
@@ -56,7 +59,7 @@ class StudyConfig:
     name: str | None = MISSING  # folder under `storage`; null: a timestamp with the choices in it
     storage: str = MISSING  # folder that holds studies, or s3://bucket/prefix or gs://bucket/prefix
     resume: Resume = MISSING
-    trial: str | None = MISSING  # the trial that mode=reproduce repeats; null: the best one
+    trial: str | None = MISSING  # that mode=reproduce repeats (null: the best), or mode=stop ends (null: the study)
 
 
 @dataclass
@@ -168,6 +171,22 @@ class SearchConfig:
     fidelity: str = "epoch"  # what the scheduler counts: epoch, step (optimizer), or a metric that the module logs
 
 
+class ExportTo(Enum):
+    """What mode=export writes."""
+
+    optuna = "optuna"  # a database that Optuna and optuna-dashboard open
+    parquet = "parquet"  # trials.parquet and results.parquet in the study's folder
+    csv = "csv"  # trials.csv and results.csv there
+
+
+@dataclass
+class ExportConfig:
+    """What mode=export writes, and where."""
+
+    to: ExportTo = MISSING
+    url: str | None = MISSING  # of the database, as SQLAlchemy reads it; null: optuna.db in the study's folder
+
+
 @dataclass
 class Config:
     """The root: an unknown key is refused."""
@@ -192,7 +211,9 @@ class Config:
     param_groups: ParamGroupsConfig = MISSING
     lr_scheduler: dict[str, Any] = MISSING
     lr_range: LrRangeConfig = MISSING
+    export: ExportConfig = MISSING
     callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
+    logger: dict[str, Any] = MISSING  # beside TensorBoard; without `_target_` there is none
     trainer: dict[str, Any] = MISSING
     search: SearchConfig | None = None  # set by +search=…; null: a single training
     search_space: dict[str, Any] = MISSING

@@ -47,6 +47,11 @@ class Secrets:
         return tree
 
 
+def without_passwords(text: str) -> str:
+    """A text, less the passwords of URLs in it: what was typed is repeated where it was wrong."""
+    return re.sub(r"(://[^\s:/@]*):\S*@", r"\1:***@", text)
+
+
 def reference(name: str, *default: Any) -> str:
     """What stands for a variable of the environment; as OmegaConf's resolver ``oc.env``, it leaves it as it was."""
     return f"${{{ENVIRONMENT}:{name}}}"

@@ -6,27 +6,30 @@ from raytune_nn.cluster.reaper import reaped
 from raytune_nn.config.compose import Composed
 from raytune_nn.config.schema import Mode
 from raytune_nn.store.bucket import is_url
+from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.working_folder import working_path
 from raytune_nn.study.interrupt import Signals
 
 
-def run_mode(composed: Composed, signals: Signals) -> None:
+def run_mode(composed: Composed, signals: Signals) -> StudyFolder | None:
     """Runs the mode that the configuration asks for.
 
     Args:
         signals: Those to this process while it does so.
+
+    Returns:
+        The study that was trained, or shown since it was finished; None in other modes.
 
     Raises:
         RaytuneError: Whatever the user has to know; its exit code is the command's.
     """
     if is_url(composed.settings.study.storage):
         with reaped(str(working_path())):  # also where this process is killed
-            _run(composed, signals)
-    else:
-        _run(composed, signals)
+            return _run(composed, signals)
+    return _run(composed, signals)
 
 
-def _run(composed: Composed, signals: Signals) -> None:
+def _run(composed: Composed, signals: Signals) -> StudyFolder | None:
     mode = composed.settings.mode
     if mode is Mode.plan:
         from raytune_nn.modes.plan import plan
@@ -44,6 +47,18 @@ def _run(composed: Composed, signals: Signals) -> None:
         from raytune_nn.modes.lr_range import lr_range
 
         lr_range(composed)
+    elif mode is Mode.export:
+        from raytune_nn.modes.export import export
+
+        export(composed)
+    elif mode is Mode.list:
+        from raytune_nn.modes.list import show_studies
+
+        show_studies(composed)
+    elif mode is Mode.stop:
+        from raytune_nn.modes.stop import stop
+
+        stop(composed)
     elif mode is Mode.submit:
         from raytune_nn.modes.submit import submit
 
@@ -51,8 +66,9 @@ def _run(composed: Composed, signals: Signals) -> None:
     elif composed.settings.search is None:
         from raytune_nn.modes.train import train
 
-        train(composed, signals)
+        return train(composed, signals)
     else:
         from raytune_nn.modes.search import search
 
-        search(composed, signals)
+        return search(composed, signals)
+    return None

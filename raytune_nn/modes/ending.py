@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import sys
+
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
+from raytune_nn.report.collector import no_collector
+from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
-from raytune_nn.report.tables import commands, counted, winner
+from raytune_nn.report.study import Study
+from raytune_nn.report.tables import commands, counted, report_command, report_line, winner
 from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.failures import STOPPED
+from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.session import StudyPlan
 
+MOST_BYTES = 100_000_000  # of a journal whose report is written without being asked for: half a minute, and 1 GB
 
-def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault: RaytuneError | None = None) -> None:
+
+def show_ending(
+    plan: StudyPlan,
+    folder: StudyFolder,
+    record: StudyRecord,
+    fault: RaytuneError | None = None,
+    signals: Signals | None = None,
+) -> None:
     """Prints how a study ended.
+
+    Args:
+        signals: Those to this process while the study's page is written, and what other programs read, once the rest is
+            said; None: neither is written.
 
     Raises:
         RaytuneError: It ended otherwise than well; the exit code follows.
@@ -27,6 +46,8 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
     if record.best is None:
         of_folds = " of all its folds" if record.objective.folds else ""
         states = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
+        if signals is not None:
+            _leave_files(plan, folder, record, signals)
         since = f"; ended since {record.reason}" if record.reason else ""
         raise NoSuccessfulTrialError(
             f"a study needs one trial that ends with a finite value{of_folds}",
@@ -34,7 +55,30 @@ def show_ending(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, fault
             _mend(record, folder, resume),
         )
     print(winner(record, folder))
-    print(others)
+    print(others, flush=True)  # before the files, which take a moment
+    if signals is not None:
+        _leave_files(plan, folder, record, signals)
+
+
+def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, signals: Signals) -> None:
+    """Writes the files of a study that has ended; where that fails, the study has ended all the same."""
+    if sum(segment.stat().st_size for segment in folder.journal.glob("*.jsonl")) > MOST_BYTES:
+        leave_exports(folder, record, read_journal(folder.journal))
+        print(f"{'report':<12}{report_command(folder)}")
+        return
+    try:
+        with signals.dispensable(), no_collector():
+            from raytune_nn.report.page.render import write_report
+
+            events = list(read_journal(folder.journal))
+            leave_exports(folder, record, events)
+            write_report(Study(folder, record, events, plan.settings, plan.space))
+        print(report_line(folder))
+    except KeyboardInterrupt:
+        print(f"{'report':<12}{report_command(folder)}")
+    except Exception as error:
+        what = (str(error).splitlines() or [""])[0]
+        print(f"raytune_nn: no {folder.report.name}: {type(error).__name__}: {what}", file=sys.stderr)
 
 
 def _cut_off(record: StudyRecord) -> str:

@@ -76,6 +76,8 @@ def preflight(composed: Composed) -> Checked:
     check_budget(settings.budget, objective)
     if settings.verbose not in (0, 1, 2):
         raise ConfigError("verbose must be 0, 1 or 2", settings.verbose, "verbose=1")
+    if settings.export.url is not None:  # it can hold a password, and a study keeps its configuration
+        raise ConfigError("export.url is read by mode=export only", f"mode={settings.mode.value}", "mode=export")
     check_failures(settings.failures)
     check_storage_timeout(settings.failures.storage_timeout)
     if not -(2**63) <= settings.seed < 2**63:

@@ -9,7 +9,7 @@ from typing import Any
 
 from raytune_nn.config.compose import Composed, resolved, type_config
 from raytune_nn.errors import ConfigError, NotReproducedError
-from raytune_nn.modes.existing import open_existing
+from raytune_nn.modes.existing import best_trial, find_trial, open_existing
 from raytune_nn.report.tables import counted
 from raytune_nn.space.merge import merge_params
 from raytune_nn.store.folder import StudyFolder
@@ -64,12 +64,7 @@ def first_difference(before: Metrics, now: Metrics) -> str:
 
 def _chosen(composed: Composed, record: StudyRecord) -> TrialRecord:
     wanted = composed.settings.study.trial
-    trial = record.best if wanted is None else record.trials.get(wanted)
-    if trial is None:
-        last = len(record.trials) - 1
-        known = f"trials 0 to {last}" if last > 0 else "trial 0 alone" if last == 0 else "no trial"
-        raise ConfigError("study.trial must be a trial of the study", f"{wanted}; it has {known}", "study.trial=0")
-    return trial
+    return best_trial(record) if wanted is None else find_trial(record, wanted)
 
 
 def _reports(folder: StudyFolder, trial: TrialRecord) -> list[Metrics]:
@@ -101,7 +96,7 @@ def _train_again(folder: StudyFolder, record: StudyRecord, trial: TrialRecord, c
     from raytune_nn.trial.instantiate import locate_all
     from raytune_nn.trial.isolation import Isolation, trial_threads
 
-    config: dict[str, Any] = stored_config(folder)
+    config: dict[str, Any] = {**stored_config(folder), "logger": {}}  # the trial's run there is as it was
     settings = type_config(config).settings
     branches = record.study.get("branches", {})
     if settings.resources.workers > 1:

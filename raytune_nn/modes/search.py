@@ -13,16 +13,20 @@ from raytune_nn.config.compose import Composed
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.tables import tensorboard
+from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.session import open_study, read_finished
+from raytune_nn.trial.lost_run import close_lost_run
 
 # What a slot needs but Ray, which cannot be forked once it is imported; the last three are what Ray Tune needs most of.
 SLOT_MODULES = ("raytune_nn.trial.rehearsal", "raytune_nn.nn", "raytune_nn.data", "pandas", "pyarrow.fs", "requests")
 
 
-def search(composed: Composed, signals: Signals) -> None:
-    """Checks, starts a cluster, runs the study, and shows who won.
+def search(composed: Composed, signals: Signals) -> StudyFolder:
+    """Checks, starts a cluster, runs the study, and shows who won; returns where it is.
 
     Raises:
         RaytuneError: Bad configuration, a study without a successful trial, or an interruption.
@@ -31,12 +35,13 @@ def search(composed: Composed, signals: Signals) -> None:
     plan, folder = checked.plan, checked.folder
     if checked.exists and (record := read_finished(plan, folder)) is not None:
         show_ending(plan, folder, record)
-        return
+        return folder
     if checked.address is None:
         check_headroom(checked.capacity, plan.settings.resources)
-    with LiveView(plan.settings, plan.num_trials) as view:
+    with LiveView(plan.settings, plan.num_trials, slots=checked.capacity.slots, scheduler=plan.scheduler) as view:
         conductor = _run(checked, view, signals)
-    show_ending(plan, folder, conductor.record, conductor.fault)
+    show_ending(plan, folder, conductor.record, conductor.fault, signals)
+    return folder
 
 
 def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
@@ -47,6 +52,7 @@ def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
 
         signals.opening()
         with open_study(plan, checked.folder, view.heard) as conductor:
+            view.say(f"watch it: {tensorboard(checked.folder)}")
 
             def refresh() -> None:
                 if newcomers is not None and newcomers.fault is not None and conductor.fault is None:
@@ -58,7 +64,15 @@ def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
                 context, most = plan.context(checked.folder), checked.capacity.most
                 run_study(conductor, context, checked.targets, settings.resources, scratch, refresh, most)
             conductor.close(signals.came)
+        _close_lost_runs(checked.folder, conductor.record)
         return conductor
+
+
+def _close_lost_runs(folder: StudyFolder, record: StudyRecord) -> None:
+    """In TensorBoard, a trial whose process was lost for good would seem to run."""
+    for trial in record.trials.values():
+        if trial.state == "failed":
+            close_lost_run(folder.tensorboard / trial.id, folder.files)
 
 
 @contextmanager

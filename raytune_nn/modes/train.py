@@ -12,6 +12,8 @@ from raytune_nn.errors import InterruptedStudyError, UnusableError
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.tables import tensorboard
+from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.session import open_study, read_finished
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 0.5  # between two looks at the disk
 
 
-def train(composed: Composed, signals: Signals) -> None:
-    """Checks, trains, and shows what came of it.
+def train(composed: Composed, signals: Signals) -> StudyFolder:
+    """Checks, trains, and shows what came of it; returns where it is.
 
     Raises:
         RaytuneError: Bad configuration, a failed training, or an interruption.
@@ -34,14 +36,16 @@ def train(composed: Composed, signals: Signals) -> None:
     plan, folder = checked.plan, checked.folder
     if checked.exists and (record := read_finished(plan, folder)) is not None:
         show_ending(plan, folder, record)
-        return
+        return folder
     isolation = _prepared(checked)
     signals.opening()
     with LiveView(plan.settings, plan.num_trials) as view, open_study(plan, folder, view.heard) as conductor:
+        view.say(f"watch it: {tensorboard(folder)}")
         with signals.interrupting(conductor, plan.settings.cluster.grace_seconds, view.say, alone=True):
             _train_one(checked, conductor, isolation)
         conductor.close(signals.came)
     show_ending(plan, folder, conductor.record, conductor.fault)
+    return folder
 
 
 def _prepared(checked: Checked) -> Isolation:

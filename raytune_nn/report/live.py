@@ -5,27 +5,29 @@ from __future__ import annotations
 import errno
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
-from rich.text import Text
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from raytune_nn.config.schema import Config
-from raytune_nn.report.tables import counted, damage_line, format_results, format_value, named_results
+from raytune_nn.report.live_table import NARROW, WIDE, LiveTable
+from raytune_nn.report.shown_trials import ShownTrials
+from raytune_nn.report.tables import counted, damage_line, named_results
+from raytune_nn.report.time_left import Extent, in_words, seconds_left
+from raytune_nn.search.none import NoScheduler
+from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.store.causes import Diagnosis
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
-from raytune_nn.store.trial import ENDED, TrialRecord
+from raytune_nn.store.trial import ENDED
 
 REFRESH_SECONDS = 0.25
-LINE_SECONDS = 10.0  # between plain lines, but for a new best
-SHOWN_RUNNING, SHOWN_BEST = 8, 5
+LINE_SECONDS = 10.0  # between plain lines, but for a new best; where a study takes long,
+LINE_SHARE = 0.01  # so much of what it took so far: the log of a day has some hundred lines
 _STORAGE = {  # what is said of it, by the type of an event
     "waits": "waiting for the storage: {reason}",
     "waited": "the storage is back after {seconds:.1f} s",
@@ -41,31 +43,40 @@ class LiveView:
     Args:
         settings: ``verbose`` 0 shows nothing, 2 shows plain lines that do not fight with the libraries' own output.
         num_trials: How many trials the progress bar stands for.
+        slots: How many of them run at a time.
+        scheduler: Says how far trials have come, in its own terms; None: none cuts them short.
     """
 
-    def __init__(self, settings: Config, num_trials: int, console: Console | None = None) -> None:
-        self._settings, self._num_trials = settings, num_trials
+    def __init__(
+        self,
+        settings: Config,
+        num_trials: int,
+        console: Console | None = None,
+        slots: int = 1,
+        scheduler: Scheduler | None = None,
+    ) -> None:
+        self._settings, self._num_trials, self._slots = settings, num_trials, slots
+        self._scheduler = scheduler or NoScheduler()
         self._console = console or Console(file=sys.stdout)
         self._record: StudyRecord | None = None
-        self._best: list[TrialRecord] = []
-        self._running: dict[str, TrialRecord] = {}
+        self._trials = ShownTrials()
         self._shown = 0.0
         self._best_value: float | None = None  # shown last
-        self._told_unsaved = False
+        self._told_unsaved = self._told_unlogged = False
         self._told_storage = -LINE_SECONDS  # when something was said of it
         self._told_causes = set[Diagnosis]()
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(bar_width=30),
+            TextColumn("{task.description}"), *([BarColumn(bar_width=30)] if self._console.width >= WIDE else []),
             TextColumn(f"{{task.completed:.0f}}/{counted(num_trials, 'trial')}"),
-            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+            TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
             console=self._console,
         )  # fmt: skip
         start = "starting Ray and its workers" if num_trials > 1 else "starting"
-        self._task = self._bar.add_task(start, total=num_trials)
+        self._task = self._bar.add_task(start, total=num_trials, left="")
         self._live: Live | None = None
 
     def __enter__(self) -> LiveView:
-        if self._settings.verbose == 1 and self._console.is_terminal:
+        if self._settings.verbose == 1 and self._console.is_terminal and not self._console.is_dumb_terminal:
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
             with _terminal_may_go():
                 self._live.start()
@@ -91,7 +102,7 @@ class LiveView:
             self._say_of_storage(event)
         trial = record.trials.get(event.get("trial", ""))
         if trial is not None:
-            self._note(event["type"], trial, record)
+            self._trials.heard(event, trial, record)
             if event.get("alone") and self._settings.verbose:
                 self._print(f"trial {trial.id}: {trial.reason}")
         if event["type"] == "retried" or event.get("state") == "failed":
@@ -101,6 +112,9 @@ class LiveView:
         if event.get("unsaved") and not self._told_unsaved and self._settings.verbose:
             self._told_unsaved = True
             self._print(f"no safety copies (checkpoints.every_minutes) of trial {event['trial']}: {event['unsaved']}")
+        if event.get("unlogged") and not self._told_unlogged and self._settings.verbose:
+            self._told_unlogged = True
+            self._print(f"logger, of trial {event['trial']}: {event['unlogged']}")
         pauses = event["type"] == "decided" and event["decision"] == "pause"
         if (event["type"] == "ended" or pauses) and self._live is None and self._settings.verbose:
             self._line(record)
@@ -118,7 +132,7 @@ class LiveView:
 
     def _opened(self, torn: int, record: StudyRecord) -> None:
         """What earlier drivers left: their best trials, and lines of the journal that they did not finish."""
-        self._best = self._leaders(record.trials.values(), record)
+        self._trials.opened(record)
         if torn and self._settings.verbose:
             lines = "1 half-written line" if torn == 1 else f"{torn} half-written lines"
             self._print(f"dropped {lines} of the journal: the driver before was killed, or its disk was full")
@@ -144,34 +158,12 @@ class LiveView:
         with _terminal_may_go():
             self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
-    def _note(self, kind: str, trial: TrialRecord, record: StudyRecord) -> None:
-        """Keeps the running and the best few by hand: no look at all trials per event."""
-        if kind == "started":
-            self._running[trial.id] = trial
-        elif kind in ("ended", "retried", "fell_back") or trial.state == "paused":
-            self._running.pop(trial.id, None)
-            others = [other for other in self._best if other is not trial]
-            self._best = self._leaders((*others, trial), record)
-
-    def _leaders(self, trials: Iterable[TrialRecord], record: StudyRecord) -> list[TrialRecord]:
-        """The best few of these trials; of several metrics the first few of the whole Pareto front."""
-        if record.objective.further:
-            return record.front[:SHOWN_BEST]
-        leading = [trial for trial in trials if self._leads(trial, record)]
-        return sorted(leading, key=lambda trial: -record.objective.score(trial.value or 0.0))[:SHOWN_BEST]
-
-    def _leads(self, trial: TrialRecord, record: StudyRecord) -> bool:
-        """Whether a trial may be among the best shown: one that paused counts, and goes on to do so when it runs."""
-        if trial.ended:
-            return record.may_win(trial)
-        return trial.saves > 0 and trial.value is not None and record.has_all_folds(trial)
-
     def _line(self, record: StudyRecord) -> None:
-        """One line for a new best, and one every few seconds."""
-        best = self._best[0] if self._best else None
+        """One line for a new best, and one now and then."""
+        best = self._trials.best[0] if self._trials.best else None
         value = best.value if best is not None else None
         new_best = value is not None and record.objective.better(value, self._best_value)
-        if not new_best and time.monotonic() - self._shown < LINE_SECONDS:
+        if not new_best and time.monotonic() - self._shown < max(LINE_SECONDS, LINE_SHARE * record.wall_seconds):
             return
         self._shown, self._best_value = time.monotonic(), value
         text = f"{record.wall_seconds:7.1f} s  {self._done(record)}/{counted(self._num_trials, 'trial')}"
@@ -179,6 +171,8 @@ class LiveView:
             text += f"  best {named_results(best, record)} (trial {best.id})"
         if record.objective.further:
             text += f", {len(record.front)} on the Pareto front"
+        if left := self._left(record):
+            text += f", {left}"
         self._print(text)
 
     def _draw(self) -> None:
@@ -186,32 +180,20 @@ class LiveView:
             return
         self._shown = time.monotonic()
         with _terminal_may_go():
-            self._live.update(Group(self._table(), self._bar) if self._record else self._bar, refresh=True)
+            self._live.update(self._all(self._record) if self._record else self._bar, refresh=True)
 
-    def _table(self) -> Table:
-        record = self._record
-        table = Table(box=None, pad_edge=False, expand=True)
-        if record is None:
-            return table
-        metrics = [(goal.metric, 9) for goal in record.objective.goals]
-        for column, width in (("", 7), ("trial", 5), *metrics, ("epoch", 7)):
-            table.add_column(Text(column), no_wrap=True, min_width=width)
-        table.add_column("parameters", no_wrap=True, overflow="ellipsis", ratio=1)  # the rest, and cut first
-        running = list(self._running.values())
-        best = "front" if record.objective.further else "best"
-        for title, trials in (("running", running[:SHOWN_RUNNING]), (best, self._best)):
-            for index, trial in enumerate(trials):
-                table.add_row(
-                    title if index == 0 else "",
-                    *self._row(trial, trial.value_params if title == best else trial.params, record),
-                    style="bold" if title == best and index == 0 else "",
-                )
-        if len(running) > SHOWN_RUNNING:
-            table.add_row("", "", *("" for _ in metrics), "", f"and {len(running) - SHOWN_RUNNING} more running")
-        part = sum(min(1.0, trial.epochs / self._epochs(record)) for trial in running)
+    def _all(self, record: StudyRecord) -> Group:
+        """Trials, facts and the bar."""
+        width, ascii_only = self._console.width, self._console.options.ascii_only
+        table = LiveTable(record, self._trials, self._settings.budget.max_epochs, width, ascii_only)
+        running = [trial.epochs for trial in self._trials.running.values()]
+        part = sum(min(1.0, epochs / self._epochs(record)) for epochs in running)
         state = "searching" if self._num_trials > 1 else "training"
-        self._bar.update(self._task, completed=self._done(record) + part, description=state)
-        return table
+        self._bar.update(self._task, completed=self._done(record) + part, description=state, left=self._left(record))
+        if width < NARROW:
+            return Group(table.trials(), self._bar)
+        facts = table.facts(self._slots, self._num_trials, self._scheduler.standing())
+        return Group(table.trials(), facts, self._bar)
 
     def _done(self, record: StudyRecord) -> int:
         """Trials that ended or paused: most of these will not go on."""
@@ -221,11 +203,13 @@ class LiveView:
         """Of a whole trial."""
         return self._settings.budget.max_epochs * (record.objective.folds or 1)
 
-    def _row(self, trial: TrialRecord, params: Mapping[str, Any], record: StudyRecord) -> tuple[str | Text, ...]:
-        values = format_results(trial, record, digits=5)
-        named = " ".join(f"{path.rpartition('.')[2]}={format_value(item)}" for path, item in params.items())
-        shown = Text(named)  # no markup: [/relu] is a value
-        return trial.id, *values, f"{trial.epochs}/{self._epochs(record)}", shown
+    def _left(self, record: StudyRecord) -> str:
+        """An estimate of the time left, or nothing."""
+        shortens = not self._scheduler.copies and self._scheduler.decision_steps != frozenset()
+        extent = Extent(self._num_trials, self._epochs(record), shortens, self._settings.budget.max_hours)
+        running = [trial.epochs for trial in self._trials.running.values()]
+        seconds = seconds_left(record, extent, running, self._trials.ended_epochs)
+        return "" if seconds is None else f"~{in_words(seconds)} left"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
-from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.record import BY_HAND, StudyRecord
 from raytune_nn.store.trial import TrialRecord
 
 SHOWN_TRIALS = 10
@@ -29,6 +29,9 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     alone = [trial.id for trial in record.trials.values() if trial.alone]
     if alone:
         lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
+    by_hand = [trial.id for trial in record.trials.values() if trial.state == "stopped" and trial.reason == BY_HAND]
+    if by_hand:
+        lines.append(f"stopped by hand: {_listed(by_hand)}")
     lost = best.model_damage and not (folder.best / MODEL).is_file()
     lines += _fallen(record)
     if lost:
@@ -76,22 +79,54 @@ def _front_lines(record: StudyRecord) -> list[str]:
     return lines
 
 
-def commands(folder: StudyFolder, command: str) -> tuple[str, str]:
+def commands(folder: StudyFolder, command: str, winner: bool = True) -> tuple[str, str]:
     """What to type next: the command that resumes the study, and the others as a text.
 
     Args:
         command: What was typed to begin it.
+        winner: Whether there is one, to be reproduced.
     """
-    place = [_override("study.storage", _storage(folder)), _override("study.name", folder.name)]
+    place = _named(folder)
     dropped = ("study.name=", "study.storage=", "study.resume=", "study.trial=", "mode=")
     typed = [word for word in shlex.split(command) if not word.lstrip("+").startswith(dropped)]
     resume = shlex.join([*typed, *place])
     rows = [
         ("resume", resume),
-        ("reproduce", shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *place])),
-        ("tensorboard", f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"),
+        *([("reproduce", reproduce_command(folder))] if winner else []),
+        ("tensorboard", tensorboard(folder)),
     ]
     return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])
+
+
+def tensorboard(folder: StudyFolder) -> str:
+    """The command that shows a study in TensorBoard, while it runs and afterwards."""
+    return f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"
+
+
+def reproduce_command(folder: StudyFolder, trial: str | None = None) -> str:
+    """What trains a trial again, the best where none is named."""
+    which = [] if trial is None else [f"study.trial={trial}"]
+    return shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *_named(folder), *which])
+
+
+def report_command(folder: StudyFolder) -> str:
+    """What writes the page of a study."""
+    return shlex.join(["python", "-m", "raytune_nn", "mode=report", *_named(folder)])
+
+
+def report_line(folder: StudyFolder) -> str:
+    """Where the page of a study is."""
+    return f"{'report':<12}{_place(folder, folder.report)}"
+
+
+def _named(folder: StudyFolder) -> list[str]:
+    """The overrides that name a study."""
+    return [_override("study.storage", _storage(folder)), _override("study.name", folder.name)]
+
+
+def list_command(folder: StudyFolder) -> str:
+    """What lists the studies beside this one."""
+    return shlex.join(["python", "-m", "raytune_nn", "mode=list", _override("study.storage", _storage(folder))])
 
 
 def trials_table(record: StudyRecord) -> str:

@@ -12,6 +12,7 @@ goes on, any other ends. It needs no checkpoints at the rungs.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,9 +139,10 @@ class ASHA(Scheduler):
         if result is None:
             return None
         trial = result[2]
-        self._places[trial].leave()
+        rung = self._places[trial].leave()
         self._running.add(trial)
-        return Resumption(trial)
+        where = "" if rung is None else f" from rung {rung.step}: {{}} is {rung.why(result)}"
+        return Resumption(trial, reason=f"goes on{where}", scores=(result[0],))
 
     def describe(self) -> str:
         """One line for the plan."""
@@ -150,6 +152,13 @@ class ASHA(Scheduler):
         does = f"pauses at {steps} until" if self._promote else f"goes on at {steps} if"
         brackets = f"; {len(self._brackets)} brackets" if len(self._brackets) > 1 else ""
         return f"ASHA: up to {self._max_epochs}, {does} in the best 1/{self._factor} there{brackets}"
+
+    def standing(self) -> str:
+        """How many trials have a result at each rung."""
+        reached = Counter[int]()
+        for rung in reversed(self._downwards):
+            reached[rung.step] += len(rung)
+        return "reached rung " + ", ".join(f"{step}: {count}" for step, count in reached.items()) if reached else ""
 
     def _place(self, trial: str) -> _Place:
         if trial not in self._places:
@@ -176,9 +185,8 @@ class ASHA(Scheduler):
             place.leave()
             return GO_ON
         self._running.discard(trial)
-        return Verdict(
-            Decision.PAUSE, f"paused at rung {reached[-1].step}: {score:.6g} is {reached[-1].rank(results[-1])}"
-        )
+        reason = f"paused at rung {reached[-1].step}: {{}} is {reached[-1].rank(results[-1])}"
+        return Verdict(Decision.PAUSE, reason, (score,))
 
     def _stop(self, place: _Place, reached: list[Rung], trial: str, score: float) -> Verdict:
         for rung in reached:
@@ -186,7 +194,8 @@ class ASHA(Scheduler):
             # The count is kept after a trial's end too: a late or repeated report must not enter a rung twice.
             place.entered += 1
             if not rung.passes(score):
-                return Verdict(Decision.STOP, f"stopped at rung {rung.step}: {score:.6g} < {rung.cutoff[0]:.6g}")
+                reason = f"stopped at rung {rung.step}: {{}} {{worse}} {{}}"
+                return Verdict(Decision.STOP, reason, (score, rung.cutoff[0]))
         return GO_ON
 
 
@@ -204,13 +213,15 @@ class _Place:
         rung.wait(result)
         self.waits = (rung, result)
 
-    def leave(self) -> None:
-        """Take the trial out of the rung where it waits, if it does."""
-        if self.waits is not None:
-            rung, result = self.waits
-            rung.leave(result)
-            self.waits = None
-            self.verdict = GO_ON
+    def leave(self) -> Rung | None:
+        """Take the trial out of the rung where it waits, and return that one, if it does."""
+        if self.waits is None:
+            return None
+        rung, result = self.waits
+        rung.leave(result)
+        self.waits = None
+        self.verdict = GO_ON
+        return rung
 
 
 def _geometric(first: int, factor: int, last: int) -> tuple[int, ...]:

@@ -73,5 +73,6 @@ def _judge(best: float, averages: list[float], step: int) -> Verdict:
     middle = len(averages) // 2
     median = averages[middle] if len(averages) % 2 else (averages[middle - 1] + averages[middle]) / 2
     if best < median:
-        return Verdict(Decision.STOP, f"stopped at epoch {step}: best {best:.6g} < median {median:.6g}")
+        reason = f"stopped at epoch {step}: best {{}} {{worse}} median {{}}"
+        return Verdict(Decision.STOP, reason, (best, median))
     return GO_ON

@@ -42,7 +42,7 @@ class Patience(Scheduler):
                 best.score, best.step, best.waited = score, step, 0
         if best.waited < self._reports:
             return GO_ON
-        return Verdict(Decision.STOP, f"stopped: nothing better since {best.score:.6g} at {best.step}")
+        return Verdict(Decision.STOP, f"stopped: nothing better since {{}} at {best.step}", (best.score,))
 
     def describe(self) -> str:
         """One line for the plan."""

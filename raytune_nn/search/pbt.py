@@ -18,6 +18,7 @@ from fractions import Fraction
 from typing import Any
 
 from raytune_nn.errors import ConfigError
+from raytune_nn.search.pbt_arguments import require_integer, require_share
 from raytune_nn.search.perturbable import perturbed_paths
 from raytune_nn.search.perturbation import explored
 from raytune_nn.search.scheduler import GO_ON, Decision, Resumption, Scheduler, Verdict
@@ -88,12 +89,12 @@ class PBT(Scheduler):
         space: Space = NOTHING,
         seed: int = 0,
     ) -> None:
-        _require_integer("interval", interval, 1, max_epochs)
-        _require_integer("burn_in", burn_in, 0, max_epochs)
+        require_integer("interval", interval, 1, max_epochs)
+        require_integer("burn_in", burn_in, 0, max_epochs)
         if population < 2:
             raise ConfigError("a population must have at least 2 members", population, "budget.num_trials=16")
-        _require_share("quantile", quantile, "0 < quantile <= 0.5", lambda share: 0 < share <= 0.5)
-        _require_share("resample", resample, "0 <= resample <= 1", lambda share: 0 <= share <= 1)
+        require_share("quantile", quantile, "0 < quantile <= 0.5", lambda share: 0 < share <= 0.5)
+        require_share("resample", resample, "0 <= resample <= 1", lambda share: 0 <= share <= 1)
         if exploit not in ("truncation", "tournament"):
             rule = "search.scheduler.exploit must be truncation or tournament"
             raise ConfigError(rule, exploit, "search.scheduler.exploit=truncation")
@@ -107,6 +108,7 @@ class PBT(Scheduler):
         self._standings = [Standing() for _ in self._steps]  # of what members reported there themselves
         self._waiting = Standing()  # paused ones, by their epochs
         self._levels: Counter[int] = Counter()  # members that count, by the decision steps behind their checkpoints
+        self._last_copy: tuple[str, str] | None = None  # who took over whom
 
     @property
     def decision_steps(self) -> frozenset[int]:
@@ -140,7 +142,7 @@ class PBT(Scheduler):
                 standing.enter(trial, score)
             with self._counted_anew(member):
                 member.saved, member.passed, member.score, member.runs, member.own = step, passed, score, False, None
-            member.verdict = Verdict(Decision.PAUSE, f"paused at {step}: {score:.6g}")
+            member.verdict = Verdict(Decision.PAUSE, f"paused at {step}: {{}}", (score,))
             self._waiting.enter(trial, step)
         return member.verdict
 
@@ -162,8 +164,8 @@ class PBT(Scheduler):
             return None
         trial = self._waiting[0]
         member = self._members[trial]
-        there = sum(count for passed, count in self._levels.items() if passed >= member.passed)
-        if 2 * there <= self._levels.total():
+        as_far = sum(count for passed, count in self._levels.items() if passed >= member.passed)
+        if 2 * as_far <= self._levels.total():
             return None
         self._waiting.leave(trial)
         rng = random.Random(f"{self._seed}/{trial}/{member.turns}")
@@ -172,12 +174,14 @@ class PBT(Scheduler):
         source = self._exploit(trial, rng)
         if source is None:
             return Resumption(trial)
+        there, self._last_copy = self._standings[member.passed - 1], (trial, source)
+        scores = there.score(trial), there.score(source)
         copied, member.own = self._members[source], replace(member)
         member.params = self._explore(trial, copied, rng)
         with self._counted_anew(member):
             member.step = member.saved = copied.saved
             member.passed, member.score = copied.passed, copied.score
-        return Resumption(trial, source, member.params)
+        return Resumption(trial, source, member.params, f"copies trial {source}: {{}} {{worse}} {{}}", scores)
 
     def on_fall_back(self, trial: str, epochs: int) -> dict[str, Any] | None:
         """A copy that is damaged was none: the member is what it was."""
@@ -195,6 +199,15 @@ class PBT(Scheduler):
             return "PBT: no decision before the end, so nothing is perturbed"
         does = f"from {self._steps[0]} on, every {self._interval}, perturbs {', '.join(sorted(self._perturb))}"
         return f"{type(self).__name__}: {self._population} members; {does}"
+
+    def standing(self) -> str:
+        """In which generations the members are, and who copied whom last."""
+        at = [passed + 1 for passed, count in self._levels.items() if count]
+        if not at:
+            return ""
+        spread = f"{min(at)}" if min(at) == max(at) else f"{min(at)} to {max(at)}"
+        last = f", trial {self._last_copy[0]} copied {self._last_copy[1]} last" if self._last_copy else ""
+        return f"generation {spread} of {len(self._steps) + 1}{last}"
 
     def _explore(self, trial: str, source: Member, rng: random.Random) -> dict[str, Any]:
         return explored(source.params, self._perturbed_domains(source.params), self._resample, rng)
@@ -233,17 +246,3 @@ class PBT(Scheduler):
         self._levels[member.passed] -= member.counts
         yield
         self._levels[member.passed] += member.counts
-
-
-def _require_integer(name: str, value: object, least: int, most: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ConfigError(
-            f"search.scheduler.{name} must be an integer from {least} to max_epochs",
-            f"{name}={value!r}, max_epochs={most}",
-            f"search.scheduler.{name}={least}",
-        )
-
-
-def _require_share(name: str, value: object, rule: str, holds: Callable[[float], bool]) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not holds(value):
-        raise ConfigError(f"{rule} must hold", f"{name}={value!r}", f"search.scheduler.{name}=0.25")

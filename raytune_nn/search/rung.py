@@ -22,6 +22,10 @@ class Rung:
         self._results: list[Result] = []  # both ascending
         self._waiting: list[Result] = []
 
+    def __len__(self) -> int:
+        """How many results there are."""
+        return len(self._results)
+
     def enter(self, trial: str, score: float) -> Result:
         """Take in one more result; each trial enters once."""
         result = (score, -len(self._results), trial)
@@ -64,6 +68,12 @@ class Rung:
     def rank(self, result: Result) -> str:
         """The result's place among all, in words."""
         return f"number {len(self._results) - bisect_left(self._results, result)} of {len(self._results)}"
+
+    def why(self, result: Result) -> str:
+        """Why the best one that waited goes on, in words."""
+        if self.quota and result >= self.cutoff:
+            return f"one of the best {self.quota} of {len(self._results)}"
+        return "the best that waits"
 
 
 class Bracket:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -18,10 +18,21 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision, and for the reader of the journal why it was taken (empty: nothing worth saying)."""
+    """A decision, and for the reader of the journal why it was taken (empty: nothing worth saying).
+
+    Args:
+        reason: In words; a format, where there are ``scores``: ``{}`` stands for each of them in turn, ``{worse}`` for
+            the sign between a worse and a better one.
+        scores: The numbers that decided it, as the scheduler was told them. Who reads them sees values of the metric.
+    """
 
     decision: Decision
     reason: str = ""
+    scores: tuple[float, ...] = ()
+
+    def words(self, maximise: bool = True) -> str:
+        """The reason, with the values of a metric of which the highest is wanted, or the lowest."""
+        return _in_words(self.reason, self.scores, maximise)
 
 
 GO_ON = Verdict(Decision.CONTINUE)
@@ -35,11 +46,19 @@ class Resumption:
         trial: The trial's id.
         source: The trial whose latest checkpoint it loads; None: its own.
         params: Its parameters from now on; None: unchanged.
+        reason: Why, as in a `Verdict`.
+        scores: See there.
     """
 
     trial: str
     source: str | None = None
     params: dict[str, Any] | None = None
+    reason: str = field(default="", compare=False)
+    scores: tuple[float, ...] = field(default=(), compare=False)
+
+    def words(self, maximise: bool = True) -> str:
+        """As those of a `Verdict`."""
+        return _in_words(self.reason, self.scores, maximise)
 
 
 class Scheduler(ABC):
@@ -127,3 +146,17 @@ class Scheduler(ABC):
     @abstractmethod
     def describe(self) -> str:
         """One line for the plan: what it does to trials, and when."""
+
+    def standing(self) -> str:
+        """One line for who watches: how far the trials have come, such as how many reached each rung.
+
+        Asked a few times a second while a study runs; empty: nothing worth saying.
+        """
+        return ""
+
+
+def _in_words(reason: str, scores: tuple[float, ...], maximise: bool) -> str:
+    if not scores:  # a text of its own, which may have any braces
+        return reason
+    values = [f"{score if maximise else 0.0 - score:.6g}" for score in scores]
+    return reason.format(*values, worse="<" if maximise else ">")

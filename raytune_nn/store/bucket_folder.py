@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 import shutil
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class BucketFolder(StudyFolder):
     def fetch(self) -> None:
         with usable(self.place):
             fetch_segments(self.files, self.journal)
-            for path in (self.summary, self.config, self.best / "config.yaml"):
+            for path in (self.summary, self.config, self.space, self.best / "config.yaml"):
                 self.files.fetch(path)
 
     def create(self) -> list[Path]:
@@ -76,7 +77,8 @@ class BucketFolder(StudyFolder):
 
 def bucket_folder(bucket: Bucket, name: str) -> BucketFolder:
     """A study's; nothing is asked of the store yet."""
-    path = working_folder() / name
+    place = hashlib.sha256(bucket.url.encode()).hexdigest()[:8]  # two buckets can have studies of one name
+    path = working_folder() / place / name
     return BucketFolder(path, ObjectFiles(ObjectStore(bucket.under(name)), path))
 
 

@@ -88,6 +88,10 @@ class StudyFolder:
         return self.path / "trials.csv"
 
     @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
     def best(self) -> Path:
         return self.path / "best"
 

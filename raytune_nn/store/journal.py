@@ -65,7 +65,7 @@ class Journal:
         """
         event = {"type": type, "time": time.time(), **fields}
         with usable(self.path):
-            self._file.append(_encode(event))
+            self._file.append(encode(event))
         self._dirty = True
         return event
 
@@ -156,7 +156,8 @@ def _segments(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*.jsonl"))
 
 
-def _encode(event: Event) -> bytes:
+def encode(event: Event) -> bytes:
+    """The line of an event."""
     body = json.dumps(event, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(body), body)
 

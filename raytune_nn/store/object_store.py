@@ -99,6 +99,22 @@ class ObjectStore:
         root = len(self.bucket.root) + 1
         return dict(sorted((info.path[root:], int(info.size)) for info in found))
 
+    def folders(self) -> list[str]:
+        """What the keys begin with, up to their first slash, in one question; none where nothing is there."""
+        from pyarrow.fs import FileSelector
+
+        with self._told(""):
+            here = FileSelector(self._path(""), allow_not_found=True)
+            return [info.base_name for info in self._files.get_file_info(here) if not info.is_file]
+
+    def changed(self, key: str) -> float:
+        """When an object was written, in seconds since the epoch by the store's clock."""
+        with self._told(key):
+            info = self._files.get_file_info(self._path(key))
+        if not info.is_file:
+            raise FileNotFoundError(errno.ENOENT, "it is not there", self.place(key))
+        return float(info.mtime_ns / 1e9)
+
     def remove(self, key: str) -> None:
         """Where it is there."""
         with contextlib.suppress(FileNotFoundError), self._told(key):

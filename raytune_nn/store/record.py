@@ -15,6 +15,8 @@ from raytune_nn.store.causes import Causes, Diagnosis
 from raytune_nn.store.journal import Event
 from raytune_nn.store.trial import Saved, TrialRecord
 
+BY_HAND = "by hand"  # why somebody's trial was stopped
+
 
 class StudyRecord:
     """All trials of a study, the best of them, and how long it took.
@@ -90,6 +92,14 @@ class StudyRecord:
     def wall_until(self, now: float) -> float:
         """Seconds that drivers have run this study: earlier ones until their last event, the latest until now."""
         return self._earlier_wall + now - self._session_started
+
+    def gpu_hours(self, gpus: float) -> float:
+        """Hours times GPUs that trials have held so far.
+
+        Args:
+            gpus: That a trial holds; one that has a GPU to itself instead holds a whole one.
+        """
+        return ((self.busy_seconds - self.alone_seconds) * gpus + self.alone_seconds) / 3600
 
     def apply(self, event: Event) -> None:
         """Takes one event in; its time grows with the front, not with the number of trials."""
@@ -196,6 +206,10 @@ class StudyRecord:
         if values is not None:
             self.kept.add(trial, values)
 
+    def _stop_asked(self, event: Event) -> None:
+        if "trial" in event:  # else the whole study was meant
+            self.trials[event["trial"]].stop_asked = True
+
     def _held(self, event: Event) -> None:
         self.reason = event["reason"]
 
@@ -223,6 +237,7 @@ _HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {
     "damaged": StudyRecord._damaged,
     "retried": StudyRecord._retried,
     "ended": StudyRecord._ended,
+    "stop_asked": StudyRecord._stop_asked,
     "held": StudyRecord._held,
     "freed": StudyRecord._freed,
     "closed": StudyRecord._closed,

@@ -44,6 +44,7 @@ class TrialRecord:
     before: Saved | None = None  # the state before that one: what it goes on from where the last cannot be used
     retries: int = 0
     alone: bool = False  # it ran out of memory on a GPU that it shared, and has one to itself since then
+    stop_asked: bool = False  # by hand: it ends at its next report
     reason: str = ""  # why it paused, was stopped, failed or is tried again; the record's causes have a traceback
     _earlier_seconds: float = 0.0  # of attempts before this one
     _params_then: dict[str, Any] = field(default_factory=dict)  # at the report that is its value

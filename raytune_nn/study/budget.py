@@ -14,7 +14,7 @@ class Budget:
     """The limits of a study beside its number of trials.
 
     Args:
-        gpus: GPUs that one trial holds, for ``max_gpu_hours``; one that has a GPU to itself instead holds a whole one.
+        gpus: GPUs that one trial holds, for ``max_gpu_hours``.
     """
 
     def __init__(self, config: BudgetConfig, objective: Objective, gpus: float) -> None:
@@ -25,8 +25,7 @@ class Budget:
         config = self._config
         if config.max_hours is not None and record.wall_until(time.time()) >= config.max_hours * 3600:
             return f"budget.max_hours={config.max_hours:g} is spent"
-        gpu_hours = ((record.busy_seconds - record.alone_seconds) * self._gpus + record.alone_seconds) / 3600
-        if config.max_gpu_hours is not None and gpu_hours >= config.max_gpu_hours:
+        if config.max_gpu_hours is not None and record.gpu_hours(self._gpus) >= config.max_gpu_hours:
             return f"budget.max_gpu_hours={config.max_gpu_hours:g} is spent"
         return ""
 

@@ -22,6 +22,7 @@ from raytune_nn.store.journal import Event, Journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
+from raytune_nn.study.by_hand import ByHand
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import STOPPED, Failures
 from raytune_nn.study.room import Room
@@ -69,6 +70,7 @@ class Conductor:
         self._failures, self._listener, self._fidelity, self._secrets = failures, listener, fidelity, secrets
         self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
         self._endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
+        self.by_hand = ByHand(record, self._dispatcher, self._endings, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
@@ -111,7 +113,7 @@ class Conductor:
             return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
-        more = {key: report[key] for key in ("saved", "rung", "unsaved") if report.get(key)}
+        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged") if report.get(key)}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **more)
         values = self.record.objective.values(report["metrics"])
@@ -170,17 +172,18 @@ class Conductor:
         if pauses and not trial.just_saved:
             self._endings.end(trial, "complete")
             return
-        decided = {"decision": str(verdict.decision), "reason": verdict.reason}
-        self._write("decided", trial=trial.id, epoch=trial.epochs, **decided)
+        reason = verdict.words(self.record.objective.maximise)
+        self._write("decided", trial=trial.id, epoch=trial.epochs, decision=str(verdict.decision), reason=reason)
         self._dispatcher.end(trial.id)
         if pauses:
             self._searcher.on_pause(trial.id, trial.params)
         else:
-            self._endings.end(trial, "stopped", verdict.reason)
+            self._endings.end(trial, "stopped", reason)
 
     def tick(self) -> None:
         """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
         self._journal.sync()
+        self.by_hand.look()
         if not self.ending:
             self.ending = self._budget.spent(self.record)
             if (fault := self.room.look(self._dispatcher.at_work, self._write)) is not None:
@@ -229,7 +232,7 @@ class Conductor:
             return False
         score = self.record.objective.score(value)
         self._searcher.on_report(trial.id, reached, score)
-        verdict = self._scheduler.on_report(trial.id, reached, score)
+        verdict = self.by_hand.overrule(trial, self._scheduler.on_report(trial.id, reached, score))
         if verdict.decision is Decision.CONTINUE:
             self.tick()  # a single training has nobody else to look at the clock
             return not self.ending
@@ -237,11 +240,8 @@ class Conductor:
         return False
 
     def _end_unlogged(self, trial: TrialRecord, unlogged: Unlogged) -> None:
-        """Where no trial has logged it, the study as a whole is wrong; what others have found is not thrown away."""
-        if any(other.value is not None for other in self.record.trials.values()):
-            self._endings.end(trial, "failed", str(unlogged))
-        else:
-            self.fault, self.ending = unlogged.error, str(unlogged)
+        if (fault := self._endings.end_unlogged(trial, unlogged)) is not None:
+            self.fault, self.ending = fault, str(unlogged)
 
     def _write(self, type: str, **fields: Any) -> None:
         event = self._journal.append(type, **fields)

@@ -70,6 +70,10 @@ class Dispatcher:
         current = self._tasks.get(task.id)
         return current is not None and current.piece == task.piece
 
+    def is_at_work(self, trial: str) -> bool:
+        """Whether a piece of work on it is handed out and not over."""
+        return trial in self._tasks
+
     @property
     def at_work(self) -> int:
         """Pieces of work that are handed out and not over."""
@@ -142,7 +146,9 @@ class Dispatcher:
             if not self._scheduler.copies:
                 raise TypeError(f"{type(self._scheduler).__name__} copied trial {source}, but its `copies` is false")
             self._states.hand_over(self._record.trials[source], trial)
-        self._write("resumed", trial=trial.id, source=source, params=resumption.params, new=new)
+        reason = resumption.words(self._record.objective.maximise)
+        why = {"reason": reason} if reason else {}
+        self._write("resumed", trial=trial.id, source=source, params=resumption.params, new=new, **why)
         return trial
 
     def _suggest(self) -> TrialRecord | None:

@@ -31,7 +31,8 @@ class Signals:
     """Hears the signals to this process; a context around all that a command does, in the main thread.
 
     Before a study is opened, the first one raises KeyboardInterrupt; while it runs (`interrupting`), it winds the study
-    down; and before and after that it is noted, since opening and closing come to their ends by themselves.
+    down; before and after that it is noted, since opening and closing come to their ends by themselves; and what is
+    `dispensable` it cuts off.
 
     Args:
         lasting: Whether this process ends with the command: afterwards signals are ignored, since they come too late to
@@ -41,7 +42,7 @@ class Signals:
     def __init__(self, lasting: bool = False) -> None:
         self._lasting = lasting
         self._count = 0
-        self._opens = False
+        self._opens = self._dispensable = False
         self._conductor: Conductor | None = None  # of the study that runs
         self._seconds = START_SECONDS  # from the first signal until the end counts as stuck
         self._grace = 0.0
@@ -96,7 +97,22 @@ class Signals:
             if isinstance(error, RaytuneError) or not self.came:
                 raise
         finally:
-            self._conductor = None
+            self._conductor, self._say = None, _say_nothing
+
+    @contextmanager
+    def dispensable(self) -> Iterator[None]:
+        """While inside, a signal changes nothing but that this block is left; so does one that came before.
+
+        Raises:
+            KeyboardInterrupt: It was left.
+        """
+        self._dispensable = True
+        try:
+            if self.came:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._dispensable = False
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self._count += 1
@@ -104,7 +120,7 @@ class Signals:
             self._hang_up()
         self._heard.put(True)
         if self._conductor is None:
-            if self._count == 1 and not self._opens:
+            if self._dispensable or (self._count == 1 and not self._opens):
                 raise KeyboardInterrupt
         elif self._count == 1:
             self._conductor.interrupt(self._grace)

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import platform
 import shutil
-from collections.abc import Callable
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +16,7 @@ from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.seal import damage
 from raytune_nn.store.trial import TrialRecord
+from raytune_nn.store.trial_table import trials_csv
 
 _LIBRARIES = ("ray", "torch", "pytorch-lightning", "hydra-core")
 
@@ -33,7 +29,7 @@ def versions() -> dict[str, str]:
 
 def write_results(folder: StudyFolder, record: StudyRecord) -> None:
     """Writes ``summary.json``, ``trials.csv`` and ``best/``."""
-    write_text(folder.trials, trials_table(record))
+    write_text(folder.trials, trials_csv(record))
     folder.publish(folder.trials)
     _write_best(folder, record)
     write_json(folder.summary, summary(record))  # last: whoever sees its status finds the rest
@@ -60,6 +56,7 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         **_front(record),
         **_failures(record),
         **_damaged(record),
+        "began": record.study.get("time"),
         "versions": record.study.get("versions", {}),
         "command": record.study.get("command", ""),
     }
@@ -107,66 +104,6 @@ def _damaged(record: StudyRecord) -> dict[str, Any]:
     if not record.damages:
         return {}
     return {"damaged": [{key: event[key] for key in ("file", "why")} for event in record.damages]}
-
-
-def trials_table(record: StudyRecord) -> str:
-    """One row a trial as CSV; a parameter that a trial does not have is empty, as is the value of a diverged one.
-
-    The parameters are those that gave the value: a population changes them on the way.
-
-    A study with folds has the standard deviation over them in a last column, empty for a trial of fewer than two.
-    A study of several metrics has a column for each after the first, and one that says whether a trial is on the Pareto
-    front. Texts stand as they are, other parameters as JSON: ``null``, ``true``, ``[64, 64]``.
-    """
-    paths = sorted({path for trial in record.trials.values() for path in trial.value_params})
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    last = _last_columns(record)
-    writer.writerow(["trial", "state", "value", "epochs", "seconds", *(f"params.{path}" for path in paths), *last])
-    for trial in record.trials.values():
-        writer.writerow(
-            [
-                trial.id,
-                _shown_state(trial, record),
-                _number(trial.value),
-                trial.epochs,
-                f"{trial.seconds:.3f}",
-                *(_cell(trial.value_params.get(path, "")) for path in paths),
-                *(cell(trial) for cell in last.values()),
-            ]
-        )
-    return text.getvalue()
-
-
-def _last_columns(record: StudyRecord) -> dict[str, Callable[[TrialRecord], str]]:
-    """Those that not every study has: their names, and what they say of a trial."""
-    columns: dict[str, Callable[[TrialRecord], str]] = {}
-    if record.objective.folds is not None:
-        columns["std"] = lambda trial: _number(record.std(trial))
-    for goal in record.objective.further:
-        columns[f"value.{goal.metric}"] = partial(_metric, goal.metric)
-    if record.objective.further:
-        front = {trial.id for trial in record.front}
-        columns["pareto_front"] = lambda trial: _cell(trial.id in front)
-    return columns
-
-
-def _metric(name: str, trial: TrialRecord) -> str:
-    return _number(trial.metrics.get(name))
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else repr(value)
-
-
-def _cell(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _shown_state(trial: TrialRecord, record: StudyRecord) -> str:
-    """A trial that waits or runs in a study that does neither was interrupted."""
-    known = trial.ended or trial.state == "paused" or record.status == "running"
-    return trial.state if known else "interrupted"
 
 
 def _write_best(folder: StudyFolder, record: StudyRecord) -> None:

@@ -19,7 +19,10 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.failures import STOPPED
 
 # What may differ between two commands on the same study.
-CHANGEABLE = ("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "verbose", "mode", "study")
+CHANGEABLE = (
+    *("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "logger"),
+    *("verbose", "mode", "study", "export"),
+)
 
 
 def check_resume(folder: StudyFolder, settings: Config, config: Mapping[str, Any]) -> bool:
@@ -72,13 +75,20 @@ def stored_config(folder: StudyFolder) -> dict[str, Any]:
     """The configuration of an existing study.
 
     Raises:
-        ConfigError: There is no study in the folder.
+        ConfigError: There is no study in the folder, or its configuration cannot be read.
     """
     if not folder.exists:
         raise ConfigError("there must be a study of this name", folder.place, "study.name=… study.storage=…")
     if not folder.config.is_file():
         raise ConfigError("a study must have its config.yaml", f"none in {folder.place}", "study.name=another")
-    config: dict[str, Any] = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+    try:
+        config = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+        found = f"{config!r:.60}"
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        config, found = None, str(error).splitlines()[0]
+    if not isinstance(config, dict):
+        rule = "a study's config.yaml must be as it was written"
+        raise ConfigError(rule, f"{folder.shown(folder.config)}: {found}", "restore it from a backup")
     return config
 
 

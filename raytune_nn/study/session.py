@@ -58,6 +58,8 @@ class StudyPlan:
             config=self.config,
             branches=self.branches,
             objective=self.objective,
+            space=self.space,
+            name=folder.name,
             folder=str(folder.path),
             url=folder.url,
             waits_at=waits_at,
@@ -123,7 +125,8 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
             for id, verdict in pending.items():
                 conductor.carry_out(record.trials[id], verdict)
             try:
-                yield conductor
+                with conductor.by_hand.listening(folder):
+                    yield conductor
             except ConfigError:
                 refused = record.epochs == 0  # what was trained is kept: a slot may be made, and refuse, later
                 raise

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from raytune_nn.config.secrets import Secrets
+from raytune_nn.errors import RaytuneError
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.causes import diagnose, shorten
@@ -13,6 +14,7 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import Failures
+from raytune_nn.study.unlogged import Unlogged
 
 ALONE_NEXT = "out of memory on a shared GPU: again with one to itself"
 ALONE_AND_FAILED = "out of memory with a GPU to itself: a smaller data.batch_size or model would fit"
@@ -72,6 +74,16 @@ class TrialEndings:
             return ""
         self.end(trial, "failed", **why)
         return self._failures.end_study(trial, diagnosis)
+
+    def end_unlogged(self, trial: TrialRecord, unlogged: Unlogged) -> RaytuneError | None:
+        """The trial did not log what it must; returns what makes the whole study wrong, where no trial has logged it.
+
+        What others have found is not thrown away.
+        """
+        if any(other.value is not None for other in self._record.trials.values()):
+            self.end(trial, "failed", str(unlogged))
+            return None
+        return unlogged.error
 
     def end_all(self, reason: str) -> None:
         """The study is over, and with it what is paused or was cut off."""

@@ -39,13 +39,23 @@ class Events(OfDriver, Callback):
     def __init__(self, conductor: Conductor, notice: Notice, watch: Watch, refresh: Refresh) -> None:
         super().__init__(conductor)
         self._notice, self._watch, self._refresh = notice, watch, refresh
-        self._slots: dict[str, Any] = {}  # by trial, where it runs or ran last
+        self._slots: dict[str, Any] = {}  # by trial, the process where it runs or ran last
+        self._numbered: list[Any] = []  # by slot, the process that trained there last
 
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         self._watch.heard(trial)
         task = trial.config["task"]
-        self._slots[task.id] = trial.temporary_state.ray_actor
-        self._conductor.started(task.id)
+        self._slots[task.id] = process = trial.temporary_state.ray_actor
+        self._conductor.started(task.id, slot=self._slot(process))
+
+    def _slot(self, process: Any) -> int:
+        """Number of a slot, from 0: a process keeps it, but for one that did not train when another needed a number."""
+        if process not in self._numbered:
+            at_work = [self._slots[id] for id in self._running()]
+            idle = (slot for slot, other in enumerate(self._numbered) if other not in at_work)
+            slot = next(idle, len(self._numbered))
+            self._numbered[slot : slot + 1] = [process]
+        return self._numbered.index(process)
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         if self._conductor.winds_down:
@@ -55,9 +65,12 @@ class Events(OfDriver, Callback):
 
     def cut_off(self) -> None:
         """Ends the processes of trials that still train: Tune would wait for their reports."""
-        for id in self._conductor.record.trials.keys() & self._slots.keys():
-            if self._conductor.record.trials[id].state == "running":
-                ray.kill(self._slots[id])
+        for id in self._running():
+            ray.kill(self._slots[id])
+
+    def _running(self) -> list[str]:
+        trials = self._conductor.record.trials
+        return [id for id in self._slots if id in trials and trials[id].state == "running"]
 
 
 class Ending(OfDriver, Stopper):

@@ -21,6 +21,7 @@ RULES = {  # what each part must do
     "init": "the initialisation must fit the model",
     "optimizer": "optimizer and schedule must be built on the model's parameters",
     "callbacks": "the callbacks must be built, and fit model and data",
+    "logger": "the logger must be built",
     "trainer": "the trainer must be built, and take the model",
     "batch": "the model must take a batch of the data",
 }

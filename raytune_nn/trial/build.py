@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, Node, OmegaConf
@@ -11,6 +12,7 @@ from omegaconf.errors import InterpolationResolutionError
 
 from raytune_nn.config.epochs import EPOCHS, epochs
 from raytune_nn.config.from_trainer import FROM_TRAINER, from_trainer
+from raytune_nn.config.of_trial import MARKS, TRIAL, of_trial
 from raytune_nn.config.secrets import Secrets, references_kept
 from raytune_nn.errors import ConfigError
 from raytune_nn.trial.hidden import hide_in_checkpoints
@@ -21,6 +23,7 @@ from raytune_nn.trial.weights import load_weights
 
 if TYPE_CHECKING:
     from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer
+    from pytorch_lightning.loggers import Logger
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def build_trial(
     begins: Callable[[str], None] = lambda part: None,
     first: Sequence[Callback] = (),
     build_data: Callable[[Any], LightningDataModule] = instantiate,
+    names: Mapping[str, str] = MARKS,
+    open_logger: Callable[[Callable[[], Logger]], Logger] | None = None,
     **trainer_extras: Any,
 ) -> Built:
     """Builds data, model and trainer, in this order: the model may ask the data for its sizes.
@@ -50,6 +55,9 @@ def build_trial(
         begins: Told the configuration's part that is built next.
         first: Ours, which run before the configured ones.
         build_data: Makes a data module of its part of the configuration.
+        names: What ``${trial:…}`` stands for.
+        open_logger: Takes what makes the configured logger, and returns one that stands beside ``logger``; None: there
+            is none.
         trainer_extras: Keywords of the Trainer that are not the user's to set (logger, …).
 
     Raises:
@@ -60,6 +68,7 @@ def build_trial(
     # A trial's values are sampled, and what they were sampled from is a third of all.
     tree = OmegaConf.create({key: part for key, part in config.items() if key != "search_space"})
     allowed = config.get("security", {}).get("allow_targets", ())
+    OmegaConf.register_new_resolver(TRIAL, of_trial(names), replace=True)
     data, resolved = _resolve(tree, allowed, build_data)
     check_kinds(resolved, (place for place in places(resolved) if not place.startswith(("data", "search."))), allowed)
     begins("model")
@@ -73,6 +82,9 @@ def build_trial(
         set_optimizer(model, resolved["optimizer"], resolved["lr_scheduler"], resolved["param_groups"])
     begins("callbacks")
     chosen = [instantiate(node) for node in resolved["callbacks"].values() if node is not None]
+    if open_logger is not None and resolved["logger"].get("_target_") is not None:
+        begins("logger")
+        trainer_extras["logger"] = [trainer_extras["logger"], open_logger(partial(instantiate, resolved["logger"]))]
     begins("trainer")
     trainer = instantiate(resolved["trainer"], **trainer_extras, callbacks=[*first, *chosen, *callbacks])
     secrets = Secrets(config)

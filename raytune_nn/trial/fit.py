@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from raytune_nn.config.objective import Objective, Values, finite
+from raytune_nn.config.secrets import Secrets
 from raytune_nn.space.merge import merge_params
 from raytune_nn.store.checkpoints import state_path
 from raytune_nn.store.free_space import refuse_below
@@ -20,6 +22,7 @@ from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
+from raytune_nn.trial.other_logger import OtherLogger
 from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.pulse import Pulse
 from raytune_nn.trial.ranks import ALONE, Ranks
@@ -71,14 +74,18 @@ def run_trial(
     seed, threads = int(setting(config, "seed")), trial_threads(config)
     isolation.restore(seed, threads)
     logger = SilentLogger(run, task.id) if ranks.rank else _open_logger(study, task, run, outbox)
-    tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, task.values)
+    named = not ranks.rank and (config.get("logger") or {}).get("_target_") is not None
+    other = OtherLogger(logger, task.params, Secrets(config).hide) if named else None
+    tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, other, task.values)
+    whose: dict[str, Any] = {"names": {"id": task.id, "study": study.name, "folder": study.folder}}
+    whose["open_logger"] = None if other is None else other.open
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed, threads)
         logger.continue_steps()
         objective = study.objective.of_fold
         straight, report = Outbox(retry=outbox.retry), Reporter(send, objective, pulse=pulse)
-        return _train(config, isolation, objective, report, logger, draft, front, outbox=straight)
+        return _train(config, isolation, objective, report, logger, whose, draft, front, outbox=straight)
 
     failed = True
     try:
@@ -87,13 +94,16 @@ def run_trial(
             saves = study.saves_states or task.epoch > 0
             state = TrainingState(checkpoints, task, logger, reporter, outbox, ranks) if saves else None
             kept, values = checkpoints / task.id, task.values
-            _train(config, isolation, study.objective, reporter, logger, kept, task.front, values, state, outbox, ranks)
+            objective, front = study.objective, task.front
+            _train(config, isolation, objective, reporter, logger, whose, kept, front, values, state, outbox, ranks)
         else:
             states = FoldStates(checkpoints, study, task, logger, outbox)
             run_folds(study.objective, config, task.front, states, train_fold, tracker, stopped, wind_down)
         failed = not finite(tracker.values)
     finally:
-        logger.close(tracker.values, failed)
+        if other is not None:
+            other.close(failed)
+        logger.close(None if wind_down.left else failed)
 
 
 def _open_logger(study: StudyContext, task: TrialTask, run: Path, outbox: Outbox) -> TrialLogger:
@@ -104,7 +114,7 @@ def _open_logger(study: StudyContext, task: TrialTask, run: Path, outbox: Outbox
     upload = RunUpload(outbox.files, run, retry) if outbox.files.is_remote else None
     if upload is not None:
         retry.run(upload.fetch)
-    return retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry, upload), run)
+    return retry.run(lambda: TrialLogger(run, task.id, task.params, metrics, after, retry, upload, study.space), run)
 
 
 def _train(
@@ -113,6 +123,7 @@ def _train(
     objective: Objective,
     reporter: Reporter,
     logger: TrialLogger,
+    whose: dict[str, Any],
     kept: Path,
     front: tuple[Values, ...],
     values: Values | None = None,
@@ -120,12 +131,17 @@ def _train(
     outbox: Outbox | None = None,
     ranks: Ranks = ALONE,
 ) -> tuple[int, int]:
-    """One training of a configuration, or what follows a saved state; returns its epochs and optimizer steps so far."""
+    """One training of a configuration, or what follows a saved state; returns its epochs and optimizer steps so far.
+
+    Args:
+        whose: Keywords of ``build_trial`` that tell the trial from others.
+    """
     verbose = int(setting(config, "verbose"))
     quieten(verbose)
     built = build_trial(
         config,
         logger=logger,
+        **whose,
         callbacks=[reporter],
         first=[] if state is None else [state],
         build_data=isolation.data.build,
@@ -175,15 +191,25 @@ def quieten(verbose: int) -> None:
 
 
 class _Tracker:
-    """Keeps the trial's value while reports pass through, for the last lines of its TensorBoard run."""
+    """Keeps the trial's value while reports pass through, and shows it in its TensorBoard run."""
 
-    def __init__(self, objective: Objective, send: Send, logger: TrialLogger, values: Values | None) -> None:
-        self._objective, self._send, self._logger = objective, send, logger
-        self.values = values
+    def __init__(
+        self, objective: Objective, send: Send, logger: TrialLogger, other: OtherLogger | None, values: Values | None
+    ) -> None:
+        self._objective, self._send, self._logger, self._other = objective, send, logger, other
+        self.values, self._best = values, logger.best
+        if values is not None and (self._best is None or objective.better(values[0], self._best[0])):
+            self._best = values
 
     def __call__(self, report: Report) -> bool:
         values = self._objective.values(report.metrics)
         if values is not None and (not finite(values) or self._objective.replaces(values, self.values)):
             self.values = values
+        if values is not None:
+            before = None if self._best is None else self._best[0]
+            best = self._objective.folds is not None or self._objective.better(values[0], before)
+            self._best = values if best else self._best
+            self._logger.log_result(values, best)
         self._logger.flush()  # the process may end while it waits for the answer
-        return self._send(report)
+        trouble = "" if self._other is None else self._other.trouble()
+        return self._send(replace(report, unlogged=trouble) if trouble else report)

@@ -10,7 +10,11 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.trial.instantiate import locate, target_nodes
 
 INITIALISER = "a function whose first parameter is `module: nn.Module`"
-OPTIONAL = ("optimizer", "init")  # places that may go without a `_target_`: what the module has of its own stays
+OPTIONAL = (
+    "optimizer",
+    "init",
+    "logger",
+)  # places that may go without a `_target_`: what the module has of its own stays, or there is none
 
 # The kind of each place that a configuration is built at, and the keywords that our code adds there.
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -22,6 +26,7 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "pytorch_lightning.Trainer",
         ("logger", "callbacks", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"),
     ),
+    "logger": ("pytorch_lightning.loggers.Logger", ()),
     "init": (INITIALISER, ("module",)),
     "search.searcher": ("raytune_nn.search.searcher.Searcher", ("space", "seed")),
     "search.scheduler": ("raytune_nn.search.scheduler.Scheduler", ()),

@@ -124,7 +124,7 @@ def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
             stop.config = built.config
             built.trainer.fit(built.model, datamodule=built.data)
         finally:
-            logger.close(None, failed=True)
+            logger.close(failed=True)
 
 
 def _by_itself(config: Mapping[str, Any]) -> dict[str, Any]:

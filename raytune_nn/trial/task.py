@@ -7,7 +7,9 @@ from typing import Any
 
 from raytune_nn.config.fidelity import EPOCHS, Fidelity
 from raytune_nn.config.objective import Objective, Values
+from raytune_nn.space.space import Space
 
+NOTHING = Space()
 MOST_BEAT_SECONDS = 60.0
 
 
@@ -29,6 +31,8 @@ class StudyContext:
     saves_to_leave: bool = False  # whether a trial saves its state at any report, to leave an interrupted study
     storage_timeout: float = 0.0  # seconds for which a slot waits for a storage that refuses
     min_free: float = 0.0  # MB on the study's disk, below which no trial begins
+    space: Space = NOTHING  # what is searched
+    name: str = ""  # of the study
     url: str = ""  # of the study, where it is on an object store
 
     @property
@@ -90,4 +94,5 @@ class Report:
     checkpoint: str | None = None  # folder under checkpoints/, where one was written for this report
     saved: bool = False  # whether the state of the training at exactly this report is on the disk
     rung: int | None = None  # what the trial has reached, where the state is saved because it may pause here
+    unlogged: str = ""  # why the configured logger takes nothing; said once
     unsaved: str = ""  # why there is no safety copy here, though it is time for one; said once

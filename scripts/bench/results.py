@@ -1,6 +1,7 @@
 """Runs the benches of the engine one after another, and writes the section of each into results.md as soon as it ended.
 
-    [QUICK=1] .venv/bin/python scripts/bench/results.py [overhead startup scale rate slots epoch memory decisions]
+    [QUICK=1] .venv/bin/python scripts/bench/results.py [overhead startup scale rate slots epoch memory decisions
+        report watching]
 
 Sections of other benches stay as they are; so does that of a bench that fails, which the exit code tells at the end.
 With QUICK=1 there are fewer trials and repeats: each section shows the commands that it comes from. Not among them:
@@ -51,6 +52,8 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "epoch": [Command("epoch.py", 3)],
         "memory": [Command("memory.py", 12)],
         "decisions": [Command("decisions.py", 1, needs=SHARED / "curves")],
+        "report": [Command("report.py", 2)],
+        "watching": [Command("watching.py", 2)],
     }
 
 

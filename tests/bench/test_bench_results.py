@@ -34,14 +34,26 @@ def test_only_the_sections_of_those_named_are_new(book: Path) -> None:
         "scale": "today\n\nof scale",
         "epoch": "yesterday",
     }
-    assert text.startswith(f"{results.HEAD}Not measured yet: startup, rate, slots, memory, decisions.\n\n## overhead\n")
+    missing = "startup, rate, slots, memory, decisions, report, watching"
+    assert text.startswith(f"{results.HEAD}Not measured yet: {missing}.\n\n## overhead\n")
 
 
 def test_a_bench_that_fails_costs_the_others_nothing(book: Path) -> None:
     with pytest.raises(SystemExit, match=r"nothing new of them: epoch$"):
         results.main([], quick=False, results=book)
     found = results.sections(book.read_text())
-    assert list(found) == ["overhead", "startup", "scale", "rate", "slots", "epoch", "memory", "decisions"]
+    assert list(found) == [
+        "overhead",
+        "startup",
+        "scale",
+        "rate",
+        "slots",
+        "epoch",
+        "memory",
+        "decisions",
+        "report",
+        "watching",
+    ]
     assert found["epoch"] == "yesterday"
     assert found["decisions"] == "today\n\nof decisions"
     assert "Not measured yet" not in book.read_text()

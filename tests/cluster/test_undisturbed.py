@@ -1,15 +1,19 @@
-"""The processes that start while signals wait."""
+"""Signals that come while Ray starts or ends, and the processes that start meanwhile."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
 import sys
 
+import pytest
+import ray
 from ray._private import services
+from ray._private.state import state
 
-from raytune_nn.cluster.undisturbed import WAITING, undisturbed
+from raytune_nn.cluster.undisturbed import WAITING, end_ray, undisturbed
 
 
 def test_a_process_of_rays_hears_signals_in_a_session_of_its_own() -> None:
@@ -22,3 +26,23 @@ def test_a_process_of_rays_hears_signals_in_a_session_of_its_own() -> None:
     assert (session, blocked) == (process.pid, 0)
     assert session != os.getsid(0)
     assert not set(WAITING) & signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_sigterm_is_heard_while_ray_ends_and_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    def as_ray_does() -> None:
+        ctypes.CDLL(None).signal(int(signal.SIGTERM), 0)  # the system's default, which Python does not see
+        state.disconnect()  # type: ignore[no-untyped-call]
+        os.kill(os.getpid(), signal.SIGTERM)
+        ctypes.CDLL(None).signal(int(signal.SIGTERM), 0)
+
+    monkeypatch.setattr(ray, "shutdown", as_ray_does)
+    monkeypatch.setattr(state, "disconnect", lambda: None)
+    heard: list[int] = []
+    earlier = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        end_ray()
+        assert heard == [signal.SIGTERM]
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert len(heard) == 2
+    finally:
+        signal.signal(signal.SIGTERM, earlier)

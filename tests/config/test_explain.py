@@ -145,7 +145,12 @@ TYPES = [
     ("budget.max_hours=1h", "budget.max_hours must be a float", None, "budget.max_hours=<float>"),
     ("study.name=[1]", "study.name must be a string", None, "study.name=<string>"),
     ("study.resume=sometimes", "study.resume must be one of auto, never, must", None, "study.resume=auto"),
-    ("mode=plann", "mode must be one of run, plan, report, reproduce, lr_range, submit", None, "mode=plan"),
+    (
+        "mode=plann",
+        "mode must be one of run, plan, report, reproduce, lr_range, submit, export, list, stop",
+        None,
+        "mode=plan",
+    ),
     ("objective.take=lsat", "objective.take must be one of best, last", None, "objective.take=last"),
     ("mode=null", "mode must not be null", None, "mode=…"),
     ("study=null", "study must not be null", None, "study=…"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from functools import partial
 from itertools import count
@@ -132,6 +133,44 @@ def test_the_studies_hold_copies_with_parameters_of_their_own(name: str) -> None
     for copy in copies:
         assert copy.params is not None
         assert SPACE.contains(copy.params)
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULERS.keys() - {"none", "example"}))
+def test_each_of_ours_says_in_numbers_why_it_stops_pauses_or_copies(name: str) -> None:
+    told = 0
+    for call in Study(0, Journal(SCHEDULERS[name])).run():
+        answer = call.answer
+        if isinstance(answer, Verdict) and answer.decision is not Decision.CONTINUE:
+            assert answer.scores[0] == call.score or name in ("median", "patience"), "which judge the trial's best"
+        elif not (isinstance(answer, Resumption) and answer.source is not None):
+            continue
+        else:
+            assert answer.source in answer.words()
+            assert answer.scores[0] < answer.scores[1], "the worse one copies"
+        told += 1
+        highest, lowest = answer.words(maximise=True), answer.words(maximise=False)
+        for score in answer.scores:
+            assert f"{score:.6g}" in highest, "as the metric has it"
+            assert f"{0.0 - score:.6g}" in lowest
+        assert ("<" in highest) is (">" in lowest)
+        assert not re.search("[{}]", highest + lowest)
+    assert told >= 3
+
+
+def test_a_reason_without_scores_is_taken_as_it_is() -> None:
+    assert Verdict(Decision.STOP, "it is {odd}").words(maximise=False) == "it is {odd}"
+    assert Resumption("0").words() == ""
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_where_it_stands_is_a_line_and_survives_a_restart(name: str) -> None:
+    for seed in SEEDS[:2]:
+        uncut, cut = Journal(SCHEDULERS[name]), Journal(SCHEDULERS[name], 20)
+        for journal in (uncut, cut):
+            assert "\n" not in journal.scheduler.standing()
+            Study(seed, journal).run()
+        assert uncut.scheduler.standing() == cut.scheduler.standing()
+        assert bool(uncut.scheduler.standing()) is name.startswith(("asha", "pb"))
 
 
 class Pauses(NoScheduler):

@@ -68,6 +68,7 @@ def test_a_study_in_a_bucket_is_what_it_is_in_a_folder(place: Place, bucket: str
     assert (study / "best" / "model.ckpt").is_file()
     assert sorted(path.name for path in (study / "checkpoints").iterdir()) == [summary(study)["best"]["trial"]]
     assert sorted(path.name for path in (study / "tb").iterdir()) == sorted(row["trial"] for row in rows(study))
+    assert {"report.html", "trials.parquet", "results.parquet"} <= {path.name for path in study.iterdir()}
     secret = KEYS["AWS_SECRET_ACCESS_KEY"].encode()
     assert not any(secret in path.read_bytes() for path in study.rglob("*") if path.is_file())
     for command in (("mode=report",), ("mode=reproduce",), FIRST[:-1]):
@@ -157,3 +158,30 @@ def test_a_bucket_that_cannot_be_used_is_refused(place: Place, name: str, port: 
     assert "study.storage must be a bucket" in ran.err
     assert KEYS["AWS_SECRET_ACCESS_KEY"] not in ran.out + ran.err
     assert (place.leftovers(), list(place.work.iterdir())) == ([], [])
+
+
+def test_a_study_in_a_bucket_is_listed_shown_and_stopped_from_elsewhere(
+    place: Place, bucket: str, tmp_path: Path
+) -> None:
+    there = storage(bucket, s3_server())
+
+    def has(kind: str) -> bool:
+        return bool(events(seen(bucket, tmp_path / "seen").path, kind))
+
+    (tmp_path / "other").mkdir()
+    endless = (*LONG, "budget.max_epochs=5000", there, OFTEN)
+    with place.start(*endless) as driver, new_place(tmp_path / "other", environment=dict(KEYS)) as other:
+        wait_until(lambda: driver.poll() is not None or has("reported"), TIMEOUT)
+        assert "running" in other.run("mode=list", there).out.splitlines()[1]
+        assert other.run("mode=report", "study.name=first", there).code == 0
+        asked = other.run("mode=stop", "study.name=first", "study.trial=0", there)
+        assert (asked.code, asked.err) == (0, "")
+        asked = other.run("mode=stop", "study.name=first", there)
+        assert (asked.code, asked.err) == (0, "")
+        _, err = driver.communicate(timeout=TIMEOUT)
+        assert driver.returncode == 75, err
+        assert "interrupted" in other.run("mode=list", there).out.splitlines()[1]
+    study = fetched(bucket, tmp_path)
+    ((stopped, state),) = [(event["trial"], event["state"]) for event in events(study, "ended")]
+    assert (stopped, state) == ("0", "stopped")
+    assert (study / "report.html").is_file()

@@ -54,6 +54,9 @@ def test_the_study_folder_is_as_promised(study: Study) -> None:
         "space.yaml",
         "journal",
         "trials.csv",
+        "trials.parquet",
+        "results.parquet",
+        "report.html",
         "tb",
         "checkpoints",
         "best",
@@ -91,6 +94,7 @@ def test_nothing_but_our_own_words_is_printed(study: Study) -> None:
     assert [line for line in ours if NOISE.search(line)] == []
     for command in ("resume      python", "reproduce   python", "tensorboard tensorboard --logdir studies/first/tb"):
         assert f"\n{command}" in study.ran.out
+    assert "watch it: tensorboard --logdir studies/first/tb" in study.ran.out.splitlines()[:3], "at the start, too"
 
 
 def test_nothing_is_left_behind(study: Study) -> None:

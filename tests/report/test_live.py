@@ -13,6 +13,7 @@ from rich.console import Console
 
 from raytune_nn.report import live
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.live_table import SHOWN_RUNNING
 
 Script = Callable[[Told, LiveView], None]
 
@@ -176,7 +177,7 @@ def drawn(script: Script, trials: int = 4, width: int = 100) -> str:
 def test_a_terminal_shows_what_runs_and_what_is_best(clock: Clock) -> None:
     text = drawn(a_study)
     rows = [line.split() for line in text.splitlines()]
-    assert ["running", "3", "0.9", "2/9", "act=relu"] in rows
+    assert ["running", "3", "0.9", "█▁", "2/9", "act=relu"] in rows
     assert ["best", "0", "0.5", "1/9", "lr=0.01235"] in rows
     assert ["1", "0.4", "1/9"] in rows
     assert "searching" in text
@@ -190,8 +191,8 @@ def test_what_runs_has_its_present_parameters_and_the_best_those_of_its_value(cl
             view.heard(event, told.record)
 
     rows = [line.split() for line in drawn(script).splitlines()]
-    assert ["running", "0", "0.9", "2/9", "lr=0.5"] in rows
-    assert ["best", "0", "0.9", "2/9", "lr=0.1"] in rows
+    assert ["running", "0", "0.9", "█▁", "2/9", "lr=0.5"] in rows
+    assert ["best", "0", "0.9", "█▁", "2/9", "lr=0.1"] in rows
 
 
 def test_before_the_first_trial_the_wait_is_explained(clock: Clock) -> None:
@@ -223,7 +224,7 @@ def test_a_narrow_terminal_shows_what_fits(width: int, clock: Clock) -> None:
 
 def test_many_running_trials_are_counted(clock: Clock) -> None:
     def script(told: Told, view: LiveView) -> None:
-        for _ in range(live.SHOWN_RUNNING + 3):
+        for _ in range(SHOWN_RUNNING + 3):
             hear(told, view, 0.5, end=None)
 
     assert "and 3 more running" in drawn(script)
@@ -235,8 +236,8 @@ def test_only_the_best_few_are_kept(clock: Clock) -> None:
     for value in (0.3, 0.9, 0.1, 0.8, 0.2, 0.7, 0.1):
         hear(told, view, value)
     hear(told, view, 0.0, end="failed")
-    assert [trial.id for trial in view._best] == ["2", "6", "4", "0", "5"]
-    assert view._running == {}
+    assert [trial.id for trial in view._trials.best] == ["2", "6", "4", "0", "5"]
+    assert view._trials.running == {}
 
 
 @pytest.mark.parametrize("value", ["[/relu]", "[bold]x", "[red]", [1, 2], None, {"a": "[/b]"}])
@@ -262,9 +263,9 @@ def test_a_trial_that_begins_anew_is_shown_once(clock: Clock) -> None:
     view = LiveView(make_settings(), 4, console_of())
     hear(told, view, 0.5, end=None)
     view.heard(told.tell("retried", trial="0", error="E"), told.record)
-    assert view._running == {}
+    assert view._trials.running == {}
     view.heard(told.tell("started", trial="0"), told.record)
-    assert list(view._running) == ["0"]
+    assert list(view._trials.running) == ["0"]
 
 
 def test_a_study_that_goes_on_shows_its_earlier_best(clock: Clock) -> None:

@@ -78,8 +78,8 @@ def test_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     last = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).rpartition("running")[2]
     rows = [line.split() for line in last.splitlines() if "optimizer" in line or "lr=" in line]
     assert rows == [
-        ["2", "0.75", "±", "0.012", "18/27", "lr=0.1"],
-        ["best", "1", "0.7", "±", "0.012", "27/27", "lr=0.1"],
+        ["2", "0.75", "±", "0.012", "█▁", "18/27", "lr=0.1"],
+        ["best", "1", "0.7", "±", "0.012", "▁▅█", "27/27", "lr=0.1"],
     ], "the stopped trial cannot be the best"
 
 

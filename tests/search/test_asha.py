@@ -58,7 +58,7 @@ def test_the_best_third_goes_on() -> None:
 def test_the_reason_names_the_score_to_reach() -> None:
     asha = StoppingASHA(9)
     decisions_at(asha, 1, [0.9, 0.8, 0.1, 0.2, 0.3])
-    assert asha.on_report("sixth", 1, 0.7).reason == "stopped at rung 1: 0.7 < 0.8"
+    assert asha.on_report("sixth", 1, 0.7).words() == "stopped at rung 1: 0.7 < 0.8"
 
 
 def test_the_best_quarter_goes_on_after_a_grace_period() -> None:
@@ -97,7 +97,7 @@ def test_nothing_is_decided_between_rungs_or_at_the_end() -> None:
 def test_the_first_report_after_a_skipped_rung_counts_for_it() -> None:
     asha = StoppingASHA(27)
     decisions_at(asha, 1, [0.9, 0.8])
-    assert asha.on_report("skips", 2, 0.7) == Verdict(STOP, "stopped at rung 1: 0.7 < 0.9")
+    assert asha.on_report("skips", 2, 0.7).words() == "stopped at rung 1: 0.7 < 0.9"
     assert asha.on_report("passes", 2, 1.0).decision is CONTINUE
     assert asha.on_report("passes", 3, 0.5).decision is CONTINUE, "the first in rung 3"
 
@@ -106,9 +106,9 @@ def test_a_report_that_skips_several_rungs_is_judged_from_the_lowest() -> None:
     asha = StoppingASHA(27)
     decisions_at(asha, 1, [0.3, 0.2])
     decisions_at(asha, 3, [0.5, 0.6])  # both enter rung 1 as well
-    assert asha.on_report("low", 5, 0.1).reason == "stopped at rung 1: 0.1 < 0.6"
+    assert asha.on_report("low", 5, 0.1).words() == "stopped at rung 1: 0.1 < 0.6"
     # Rung 1 holds .6 .5 .3 .2 .1 and lets the best two of six pass; rung 3 holds .6 .5 and lets one of three.
-    assert asha.on_report("middle", 5, 0.55).reason == "stopped at rung 3: 0.55 < 0.6"
+    assert asha.on_report("middle", 5, 0.55).words() == "stopped at rung 3: 0.55 < 0.6"
     assert asha.on_report("high", 5, 0.7) == Verdict(CONTINUE)
 
 
@@ -117,7 +117,7 @@ def test_a_stopped_trial_is_answered_the_same_again_and_counted_once() -> None:
     decisions_at(asha, 1, [0.9, 0.8])
     first = asha.on_report("c", 1, 0.7)
     assert [asha.on_report("c", 1, score) for score in (0.7, 5.0)] == [first, first]
-    assert first == Verdict(STOP, "stopped at rung 1: 0.7 < 0.9")
+    assert first.words() == "stopped at rung 1: 0.7 < 0.9"
     # Had the repeats been counted, 5.0 would be ahead of this fourth result.
     assert asha.on_report("d", 1, 1.0).decision is CONTINUE
 

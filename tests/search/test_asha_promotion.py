@@ -7,7 +7,7 @@ import random
 import pytest
 
 from raytune_nn.search.asha import ASHA
-from raytune_nn.search.scheduler import Decision, Resumption, Verdict
+from raytune_nn.search.scheduler import Decision, Resumption
 
 CONTINUE, PAUSE = Decision.CONTINUE, Decision.PAUSE
 
@@ -77,7 +77,7 @@ def test_a_promoted_trial_that_is_overtaken_takes_nobodys_place() -> None:
 def test_after_skipped_rungs_a_trial_pauses_at_the_highest() -> None:
     asha = ASHA(27)
     start(asha, "skips")
-    assert asha.on_report("skips", 5, 0.9) == Verdict(PAUSE, "paused at rung 3: 0.9 is number 1 of 1")
+    assert asha.on_report("skips", 5, 0.9).words() == "paused at rung 3: 0.9 is number 1 of 1"
     assert report(asha, 1, a=0.8, b=0.7) == [PAUSE, PAUSE]
     assert next_trials(asha) == [], "it counts in rung 1 too, as the best of three"
     assert report(asha, 1, c=0.1, d=0.1, e=0.1) == [PAUSE, PAUSE, PAUSE]

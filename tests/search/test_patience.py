@@ -6,7 +6,7 @@ import pytest
 
 from raytune_nn.errors import ConfigError
 from raytune_nn.search.patience import Patience
-from raytune_nn.search.scheduler import GO_ON, Decision, Verdict
+from raytune_nn.search.scheduler import GO_ON, Decision
 
 
 def first_stop(patience: Patience, scores: list[float], trial: str = "a") -> int | None:
@@ -34,7 +34,7 @@ def test_two_reports_without_a_better_score(scores: list[float], stop: int | Non
 def test_reports_are_counted_not_epochs() -> None:
     patience = Patience(reports=2)
     assert [patience.on_report("a", step, 0.5) for step in (3, 6)] == [GO_ON, GO_ON]
-    assert patience.on_report("a", 9, 0.4) == Verdict(Decision.STOP, "stopped: nothing better since 0.5 at 3")
+    assert patience.on_report("a", 9, 0.4).words() == "stopped: nothing better since 0.5 at 3"
 
 
 def test_trials_do_not_mind_each_other() -> None:

@@ -92,6 +92,17 @@ def test_a_study_is_there_for_others_once_it_has_begun(view: View) -> None:
     assert there.exists
 
 
+def test_what_a_study_is_made_of_is_there_for_others(view: View) -> None:
+    here = opened(view, "one")
+    files = (here.config, here.space, here.summary)
+    for path in files:
+        path.write_text("x")
+    here.publish(*files)
+    there = view("two")
+    there.fetch()
+    assert [path.read_text() for path in (there.config, there.space, there.summary)] == ["x"] * 3
+
+
 def test_one_driver_at_a_time_holds_a_study(view: View) -> None:
     here, there = opened(view, "one"), opened(view, "two")
     held = hold(here, "mine")

@@ -84,4 +84,4 @@ def test_a_replay_fills_the_rungs(tmp_path: Path) -> None:
     asha = ASHA(9, promote=False)
     events = list(read_journal(folder.journal))
     replay(events, StudyRecord.fold(OBJECTIVE, events), make_plan().searcher, asha, EPOCHS)
-    assert asha.on_report("2", 1, 0.7).reason == "stopped at rung 1: 0.7 < 0.9"
+    assert asha.on_report("2", 1, 0.7).words() == "stopped at rung 1: 0.7 < 0.9"

@@ -17,7 +17,8 @@ from raytune_nn.errors import UnusableError
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.seal import write_sealed
-from raytune_nn.study.results import summary, trials_table, versions, write_results
+from raytune_nn.store.trial_table import trials_csv
+from raytune_nn.study.results import summary, versions, write_results
 
 
 class Study:
@@ -55,7 +56,7 @@ def study(tmp_path: Path) -> Study:
 
 
 def rows(record: StudyRecord) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(trials_table(record))))
+    return list(csv.DictReader(io.StringIO(trials_csv(record))))
 
 
 def test_the_summary_has_what_programs_read(study: Study) -> None:
@@ -85,6 +86,7 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
         "best": {"trial": "0", "value": 0.75, "epoch": 2, "params": {"lr": 0.1, "act": "relu"}},
         "failures": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"], "traceback": "Traceback\nE: 0"}],
         "retried": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"]}],
+        "began": 101.0,
         "versions": {"ray": "2"},
         "command": "python -m raytune_nn",
     }
@@ -109,7 +111,7 @@ def test_one_row_a_trial_in_the_order_of_suggestion(study: Study) -> None:
     study.trial(0.1, 0.30000000000000004, params={"optimizer.lr": 1e-05, "optimizer": "sgd"})
     study.trial(0.5, float("nan"), end="diverged", params={"optimizer": "adamw", "model.act": "relu"})
     study.trial(end="failed")
-    text = trials_table(study.record)
+    text = trials_csv(study.record)
     assert text.splitlines() == [
         "trial,state,value,epochs,seconds,params.model.act,params.optimizer,params.optimizer.lr",
         "0,running,0.5,1,0.250,,,",
@@ -121,7 +123,7 @@ def test_one_row_a_trial_in_the_order_of_suggestion(study: Study) -> None:
 
 
 def test_a_study_without_a_trial_has_a_table_without_a_row(study: Study) -> None:
-    assert trials_table(study.record) == "trial,state,value,epochs,seconds\n"
+    assert trials_csv(study.record) == "trial,state,value,epochs,seconds\n"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_everything_is_written(study: Study) -> None:
     write_results(study.folder, study.record)
     folder = study.folder
     assert json.loads(folder.summary.read_text()) == summary(study.record)
-    assert folder.trials.read_text() == trials_table(study.record)
+    assert folder.trials.read_text() == trials_csv(study.record)
     assert (folder.best / "model.ckpt").read_text() == "0"
     assert sorted(path.name for path in folder.path.iterdir()) == ["best", "checkpoints", "summary.json", "trials.csv"]
 

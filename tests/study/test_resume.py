@@ -64,6 +64,7 @@ def changed(path: str, value: object) -> dict[str, Any]:
         ("budget.max_hours", 2.0),
         ("cluster.cpus", 8),
         ("checkpoints.keep_best", 3),
+        ("logger", {"_target_": "pytorch_lightning.loggers.CSVLogger", "save_dir": "logs"}),
         ("failures.stop_after", None),
         ("checkpoints.every_minutes", None),
         ("checkpoints.min_free", 5.0),

@@ -20,9 +20,10 @@ from raytune_nn.search.random import RandomSearcher
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial_table import trials_csv
 from raytune_nn.study.budget import check_budget
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.results import summary, trials_table
+from raytune_nn.study.results import summary
 from raytune_nn.study.resume import replay
 
 
@@ -116,7 +117,7 @@ def test_the_results_have_the_front(folder: StudyFolder) -> None:
         {"trial": "1", "values": [0.6, 0.7], "epoch": 2, "params": second},
         {"trial": "0", "values": [0.5, 0.5], "epoch": 1, "params": first},
     ]
-    table = list(csv.DictReader(io.StringIO(trials_table(conductor.record))))
+    table = list(csv.DictReader(io.StringIO(trials_csv(conductor.record))))
     assert list(table[0])[-3:] == ["params.optimizer.lr", "value.loss", "pareto_front"]
     cells = [(row["value"], row["value.loss"], row["pareto_front"]) for row in table]
     assert cells == [("0.5", "0.5", "true"), ("0.6", "0.7", "true"), ("0.6", "0.8", "false"), ("", "", "false")]
@@ -129,7 +130,7 @@ def test_one_metric_has_no_front(folder: StudyFolder) -> None:
     assert "pareto_front" not in told
     assert told["objective"] == {"metric": "val_acc", "mode": "max"}
     assert "values" not in told["best"]
-    assert trials_table(conductor.record).splitlines()[0].endswith("seconds,params.optimizer.lr")
+    assert trials_csv(conductor.record).splitlines()[0].endswith("seconds,params.optimizer.lr")
 
 
 def test_a_study_without_a_winner_has_an_empty_front(folder: StudyFolder) -> None:
@@ -142,7 +143,7 @@ def test_a_study_without_a_winner_has_an_empty_front(folder: StudyFolder) -> Non
 
 def test_three_metrics_have_two_more_columns(folder: StudyFolder) -> None:
     three = Objective("val_acc", True, Take.best, further=(Goal("loss", False), Goal("acc", True)))
-    head = trials_table(StudyRecord(three)).strip()
+    head = trials_csv(StudyRecord(three)).strip()
     assert head == "trial,state,value,epochs,seconds,value.loss,value.acc,pareto_front"
 
 

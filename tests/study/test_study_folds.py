@@ -15,8 +15,9 @@ from raytune_nn.search.asha import ASHA
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.trial_table import trials_csv
 from raytune_nn.study.conductor import Conductor
-from raytune_nn.study.results import summary, trials_table
+from raytune_nn.study.results import summary
 from raytune_nn.study.resume import replay
 
 EPOCHS = 3  # of a fold
@@ -48,7 +49,7 @@ def train(conductor: Conductor, *means: float) -> str:
 
 
 def rows(record: StudyRecord) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(trials_table(record))))
+    return list(csv.DictReader(io.StringIO(trials_csv(record))))
 
 
 @pytest.mark.parametrize("take", Take)
@@ -113,7 +114,7 @@ def test_asha_stops_between_folds_and_the_journal_says_so(folder: StudyFolder) -
     again = ASHA(3 * EPOCHS, EPOCHS, 3, promote=False)
     events = list(read_journal(folder.journal))
     assert replay(events, StudyRecord.fold(THREE, events), plan.searcher, again, plan.fidelity) == {}
-    assert again.on_report("new", EPOCHS, 0.45).reason == "stopped at rung 3: 0.45 < 0.5"
+    assert again.on_report("new", EPOCHS, 0.45).words() == "stopped at rung 3: 0.45 < 0.5"
 
 
 def test_a_trial_that_begins_anew_counts_its_folds_anew(folder: StudyFolder) -> None:

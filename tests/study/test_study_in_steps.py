@@ -62,7 +62,7 @@ def test_rungs_are_entered_by_steps_and_a_replay_gives_the_same_decisions() -> N
         record = StudyRecord.fold(plan.objective, events[:place])
         pending = replay(events[:place], record, plan.searcher, plan.scheduler, plan.fidelity)
         decided = {events[place]["trial"]: events[place]["reason"]}
-        assert {id: verdict.reason for id, verdict in pending.items()} == decided
+        assert {id: verdict.words() for id, verdict in pending.items()} == decided
 
 
 @pytest.mark.slow

@@ -66,6 +66,7 @@ def test_actors_are_reused_also_after_an_exception(run: Run, here: Path) -> None
     assert again.value == pytest.approx(0.503)
     assert again.reason == ""
     assert [trial.epochs for trial in study.trials.values()] == [3, 1, 1, 2, 3, 3]
+    assert {event["slot"] for event in study.events if event["type"] == "started"} == {0, 1}
     assert (study.record.status, study.fault) == ("complete", None)
     assert study.record.best is study.trials["5"]
 

@@ -36,6 +36,19 @@ class Run:
         experiment = self._plugin(metadata.EXPERIMENT_TAG).experiment
         return [info.name.tag for info in experiment.metric_infos]
 
+    def began(self) -> float:
+        """When the session started, in seconds since the epoch."""
+        return float(self._plugin(metadata.SESSION_START_INFO_TAG).session_start_info.start_time_secs)
+
+    def columns(self) -> dict[str, Any]:
+        """The parameters that the HParams table shows, each with the ends of its interval or its list."""
+        shown: dict[str, Any] = {}
+        for info in self._plugin(metadata.EXPERIMENT_TAG).experiment.hparam_infos:
+            interval = info.domain_interval
+            listed = [_plain(value) for value in info.domain_discrete.values]
+            shown[info.name] = listed or (interval.min_value, interval.max_value)
+        return shown
+
     def status(self) -> str | None:
         """How the session ended; None while it has not."""
         if metadata.SESSION_END_INFO_TAG not in self._events.summary_metadata:

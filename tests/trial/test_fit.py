@@ -96,7 +96,8 @@ def test_a_trial_reports_and_leaves_its_run_and_its_model(tmp_path: Path) -> Non
     assert [report.checkpoint for report in reports] == ["7", "7", None]
     board = Run(tmp_path / "tb" / "7")
     assert [value for _, value in board.scalars("val_acc")] == [0.25, 0.75, 0.5]
-    assert board.scalars("final/val_acc") == [(0, 0.75)]
+    assert [value for _, value in board.scalars("best/val_acc")] == [0.25, 0.75]
+    assert [value for _, value in board.scalars("last/val_acc")] == [0.25, 0.75, 0.5]
     assert board.status() == "success"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "journal", "tb"]
     assert torch.load(tmp_path / "checkpoints/7/model.ckpt", weights_only=True)["epoch"] == 1
@@ -132,7 +133,7 @@ def test_a_trial_that_is_told_to_stop_ends_well(tmp_path: Path) -> None:
     reports = run(tmp_path, until=1, model=net(0.5, 0.75))
     assert len(reports) == 1
     board = Run(tmp_path / "tb" / "7")
-    assert (board.status(), board.scalars("final/val_acc")) == ("success", [(0, 0.5)])
+    assert (board.status(), board.scalars("best/val_acc")[-1][1]) == ("success", 0.5)
 
 
 def test_a_trial_that_diverges_ends_badly(tmp_path: Path) -> None:
@@ -141,7 +142,8 @@ def test_a_trial_that_diverges_ends_badly(tmp_path: Path) -> None:
     assert reports[1].checkpoint is None
     board = Run(tmp_path / "tb" / "7")
     assert board.status() == "failure"
-    assert math.isnan(board.scalars("final/val_acc")[0][1])
+    assert board.scalars("best/val_acc")[-1][1] == 0.5
+    assert math.isnan(board.scalars("last/val_acc")[-1][1])
 
 
 def test_an_exception_passes_through_and_closes_the_run(tmp_path: Path) -> None:
@@ -262,7 +264,7 @@ def test_a_trial_of_several_metrics(tmp_path: Path) -> None:
     run_trial(study, TrialTask("7", {}, front=((0.25, 0.0),)), Isolation(threads=1), reports)
     assert [report.checkpoint for report in reports] == [None, "7", None]
     run = Run(tmp_path / "tb" / "7")
-    assert (run.scalars("final/val_acc"), run.scalars("final/epochs")) == ([(0, 0.5)], [(0, 2.0)])
+    assert (run.scalars("best/val_acc")[-1][1], run.scalars("best/epochs")[-1][1]) == (0.5, 2.0)
 
 
 @pytest.mark.parametrize("lost", ["missing", "nan"])

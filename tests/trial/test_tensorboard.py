@@ -10,7 +10,9 @@ import pytest
 from event_files import Run
 from tensorboard.plugins.hparams import metadata
 
+from raytune_nn.store.files import IN_FOLDER
 from raytune_nn.store.retry import Retry
+from raytune_nn.trial.lost_run import close_lost_run
 from raytune_nn.trial.tensorboard import TrialLogger
 
 PARAMS = {
@@ -67,7 +69,7 @@ def test_a_record_that_a_full_disk_took_in_part_does_not_stay_in_the_middle(
         logger.log_metrics({"val_acc": step / 4}, step=step)
         monkeypatch.setattr(os, "pwrite", full if step == 1 else write)
         logger.flush()
-    logger.close([0.5], failed=False)
+    logger.close(failed=False)
     assert len(refused) == 2
     assert read(logger).scalars("val_acc") == [(0, 0.0), (1, 0.25), (2, 0.5)]
     assert read(logger).status() == "success"
@@ -84,44 +86,74 @@ def test_what_is_flushed_can_be_read_before_the_end(logger: TrialLogger) -> None
         "model.dropout": "None",
         "model.sizes": "[64, 64]",
     }
-    assert run.metrics() == ["final/val_acc"]
+    assert run.metrics() == ["best/val_acc", "last/val_acc"]
     assert run.status() is None
 
 
 def test_a_modules_own_hyperparameters_are_not_logged(logger: TrialLogger) -> None:
     logger.log_hyperparams({"secret": 1, "width": 64})
-    logger.close((0.5,), failed=False)
+    logger.close(failed=False)
     run = read(logger)
     assert set(run.hparams()) == set(PARAMS)
-    assert run.tags == ["final/val_acc"]
+    assert run.tags == []
 
 
 def test_the_writer_is_there_for_modules(logger: TrialLogger) -> None:
     logger.experiment.add_scalar("mine", 1.0, 2)
-    logger.close(None, failed=True)
+    logger.close(failed=True)
     assert read(logger).scalars("mine") == [(2, 1.0)]
 
 
 @pytest.mark.parametrize(("failed", "status"), [(False, "success"), (True, "failure")])
-def test_the_end_has_the_final_value_and_the_true_status(logger: TrialLogger, failed: bool, status: str) -> None:
+def test_the_end_has_the_true_status(logger: TrialLogger, failed: bool, status: str) -> None:
     logger.log_metrics({"val_acc": 0.25}, step=4)
-    logger.close((0.75,), failed)
+    logger.close(failed)
     run = read(logger)
-    assert run.scalars("final/val_acc") == [(0, 0.75)]
     assert run.status() == status
     assert run.last_tag() == metadata.SESSION_END_INFO_TAG
 
 
-def test_each_of_several_metrics_has_its_final_value(tmp_path: Path) -> None:
+def test_a_trial_that_is_to_go_on_has_no_status(logger: TrialLogger) -> None:
+    logger.close(None)
+    assert read(logger).status() is None
+
+
+def test_each_of_several_metrics_has_its_best_and_its_last_value(tmp_path: Path) -> None:
     logger = TrialLogger(tmp_path / "tb" / "0", "0", PARAMS, ["val_acc", "val_loss"])
-    logger.close((0.75, 0.25), failed=False)
+    for step, (values, best) in enumerate([((0.75, 0.25), True), ((0.5, 0.125), False)]):
+        logger.log_metrics({"val_acc": values[0]}, step=4 * step)
+        logger.log_result(values, best)
+    logger.close(failed=False)
     run = read(logger)
-    assert run.metrics() == ["final/val_acc", "final/val_loss"]
-    assert (run.scalars("final/val_acc"), run.scalars("final/val_loss")) == ([(0, 0.75)], [(0, 0.25)])
+    assert run.metrics() == ["best/val_acc", "last/val_acc", "best/val_loss", "last/val_loss"]
+    assert (run.scalars("best/val_acc"), run.scalars("best/val_loss")) == ([(0, 0.75)], [(0, 0.25)])
+    assert (run.scalars("last/val_acc"), run.scalars("last/val_loss")) == (
+        [(0, 0.75), (4, 0.5)],
+        [(0, 0.25), (4, 0.125)],
+    )
 
 
-def test_a_trial_without_a_value_has_no_final_one(logger: TrialLogger) -> None:
-    logger.close(None, failed=True)
+def test_a_trial_that_goes_on_shows_its_present_parameters_and_keeps_its_best_value(logger: TrialLogger) -> None:
+    logger.flush()
+    began = read(logger).began()
+    logger.log_metrics({"val_acc": 0.75}, step=0)
+    logger.log_result((0.75,), best=True)
+    logger.mark(1)
+    logger.close(failed=False)
+    folder = Path(logger.log_dir)
+    again = TrialLogger(folder, "7", PARAMS | {"optimizer.lr": 0.25}, ["val_acc"], after=1)
+    again.flush()
+    run = Run(folder)
+    assert run.hparams()["optimizer.lr"] == 0.25
+    assert run.status() is None, "it runs"
+    assert run.began() == pytest.approx(began, abs=1.0)
+    assert again.best == (0.75,)
+    again.close(failed=True)
+    assert Run(folder).status() == "failure"
+
+
+def test_a_trial_without_a_value_shows_none(logger: TrialLogger) -> None:
+    logger.close(failed=True)
     run = read(logger)
     assert run.tags == []
     assert run.status() == "failure"
@@ -129,14 +161,27 @@ def test_a_trial_without_a_value_has_no_final_one(logger: TrialLogger) -> None:
 
 def test_a_study_without_a_space_has_a_run_too(tmp_path: Path) -> None:
     logger = TrialLogger(tmp_path / "tb" / "0", "0", {}, ["val_acc"])
-    logger.close((0.5,), failed=False)
-    assert read(logger).scalars("final/val_acc") == [(0, 0.5)]
+    logger.log_result((0.5,), best=True)
+    logger.close(failed=False)
+    assert read(logger).scalars("best/val_acc") == [(0, 0.5)]
+
+
+def test_the_run_of_a_lost_process_gets_its_end_and_one_that_has_it_none(logger: TrialLogger) -> None:
+    folder = Path(logger.log_dir)
+    logger.flush()
+    close_lost_run(folder, IN_FOLDER)
+    assert Run(folder).status() == "failure"
+    files = len(list(folder.iterdir()))
+    close_lost_run(folder, IN_FOLDER)
+    assert len(list(folder.iterdir())) == files == 2
+    close_lost_run(folder.with_name("none"), IN_FOLDER)
+    assert not folder.with_name("none").exists()
 
 
 def test_nothing_is_written_after_the_end(logger: TrialLogger) -> None:
-    logger.close((0.5,), failed=False)
+    logger.close(failed=False)
     logger.log_metrics({"val_acc": 0.25}, step=4)
     logger.flush()
     run = read(logger)
-    assert run.tags == ["final/val_acc"]
+    assert run.tags == []
     assert run.last_tag() == metadata.SESSION_END_INFO_TAG

@@ -94,6 +94,7 @@ def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., Training])
             "saved": False,
             "rung": None,
             "unsaved": "",
+            "unlogged": "",
         }
     ]
     assert (answer["ended"], answer["error"]) == (False, "")

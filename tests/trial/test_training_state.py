@@ -166,7 +166,7 @@ def test_a_paused_run_is_closed_and_opens_again(tmp_path: Path) -> None:
     run_trial(parts.study, parts.task, parts.isolation, parts.answer)
     board = Run(tmp_path / "tb" / "7")
     assert board.status() == "success", "most paused trials do not go on"
-    assert board.scalars("final/val_acc")[0][1] == pytest.approx(max(r.metrics["val_acc"] for r in parts.reports))
+    assert board.scalars("best/val_acc")[-1][1] == pytest.approx(max(r.metrics["val_acc"] for r in parts.reports))
 
 
 class TestChangedParameters:
