@@ -10,7 +10,8 @@ from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.page.render import write_report
 from raytune_nn.report.study import Study
-from raytune_nn.report.tables import commands, counted, report_line, trials_table, winner
+from raytune_nn.report.commands import commands, report_line
+from raytune_nn.report.tables import counted, trials_table, winner
 from raytune_nn.study.results import write_results
 
 

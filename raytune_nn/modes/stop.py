@@ -10,7 +10,8 @@ from collections.abc import Callable
 from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError, UnusableError
 from raytune_nn.modes.existing import find_trial, open_existing, read_again
-from raytune_nn.report.tables import commands, list_command, named_results
+from raytune_nn.report.commands import commands, list_command
+from raytune_nn.report.tables import named_results
 from raytune_nn.store.folder import StudyFolder, usable
 from raytune_nn.store.lease import Lease, holder_of, named
 from raytune_nn.store.record import BY_HAND, StudyRecord

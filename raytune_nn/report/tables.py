@@ -1,12 +1,8 @@
-"""The texts at the end of a study: winner, table of trials, and what to type next."""
+"""The texts at the end of a study: winner and table of trials."""
 
 from __future__ import annotations
 
-import os
-import re
-import shlex
-from pathlib import Path
-
+from raytune_nn.report.commands import place
 from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
@@ -39,7 +35,7 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
         lines.append(f"no model in best/, since it is damaged ({why}); its configuration is there, to train it again")
     elif folder.best.is_dir():
         which = f" of trial {best.id}, the best by {record.objective.metric}," if record.objective.further else ""
-        lines.append(f"model{which} in {_place(folder, folder.best)}")
+        lines.append(f"model{which} in {place(folder, folder.best)}")
     return "\n".join(lines)
 
 
@@ -77,56 +73,6 @@ def _front_lines(record: StudyRecord) -> list[str]:
     if len(front) > SHOWN_TRIALS:
         lines.append(f"  … and {len(front) - SHOWN_TRIALS} more in summary.json")
     return lines
-
-
-def commands(folder: StudyFolder, command: str, winner: bool = True) -> tuple[str, str]:
-    """What to type next: the command that resumes the study, and the others as a text.
-
-    Args:
-        command: What was typed to begin it.
-        winner: Whether there is one, to be reproduced.
-    """
-    place = _named(folder)
-    dropped = ("study.name=", "study.storage=", "study.resume=", "study.trial=", "mode=")
-    typed = [word for word in shlex.split(command) if not word.lstrip("+").startswith(dropped)]
-    resume = shlex.join([*typed, *place])
-    rows = [
-        ("resume", resume),
-        *([("reproduce", reproduce_command(folder))] if winner else []),
-        ("tensorboard", tensorboard(folder)),
-    ]
-    return resume, "\n".join(["", *(f"{name:<12}{text}" for name, text in rows)])
-
-
-def tensorboard(folder: StudyFolder) -> str:
-    """The command that shows a study in TensorBoard, while it runs and afterwards."""
-    return f"tensorboard --logdir {shlex.quote(_place(folder, folder.tensorboard))}"
-
-
-def reproduce_command(folder: StudyFolder, trial: str | None = None) -> str:
-    """What trains a trial again, the best where none is named."""
-    which = [] if trial is None else [f"study.trial={trial}"]
-    return shlex.join(["python", "-m", "raytune_nn", "mode=reproduce", *_named(folder), *which])
-
-
-def report_command(folder: StudyFolder) -> str:
-    """What writes the page of a study."""
-    return shlex.join(["python", "-m", "raytune_nn", "mode=report", *_named(folder)])
-
-
-def report_line(folder: StudyFolder) -> str:
-    """Where the page of a study is."""
-    return f"{'report':<12}{_place(folder, folder.report)}"
-
-
-def _named(folder: StudyFolder) -> list[str]:
-    """The overrides that name a study."""
-    return [_override("study.storage", _storage(folder)), _override("study.name", folder.name)]
-
-
-def list_command(folder: StudyFolder) -> str:
-    """What lists the studies beside this one."""
-    return shlex.join(["python", "-m", "raytune_nn", "mode=list", _override("study.storage", _storage(folder))])
 
 
 def trials_table(record: StudyRecord) -> str:
@@ -204,33 +150,3 @@ def counted(number: float, thing: str) -> str:
 def format_value(value: object) -> str:
     """A parameter as a person reads it."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _override(key: str, text: str) -> str:
-    """A text as Hydra reads it back: in quotes where its grammar would see a number, a list or nothing legible."""
-    legible = re.fullmatch(r"[A-Za-z0-9_./:+@%-]+", text) and text.lower() not in (
-        "null",
-        "true",
-        "false",
-        "nan",
-        "inf",
-    )
-    if legible and not re.fullmatch(r"[0-9_.eE+-]*[0-9][0-9_.eE+-]*", text):
-        return f"{key}={text}"
-    doubled = re.sub(r"(\\+)(?='|$)", r"\1\1", text)  # only before a quote does a backslash mean more than itself
-    quoted = doubled.replace("'", r"\'")
-    return f"{key}='{quoted}'"
-
-
-def _storage(folder: StudyFolder) -> str:
-    return folder.storage_url or _short(folder.path.parent)
-
-
-def _place(folder: StudyFolder, path: Path) -> str:
-    return folder.shown(path) if folder.url else _short(path)
-
-
-def _short(path: os.PathLike[str]) -> str:
-    """Relative to here where that is shorter."""
-    relative = os.path.relpath(path)
-    return relative if len(relative) < len(os.fspath(path)) else os.fspath(path)

@@ -6,7 +6,7 @@ The driver folds each event as it writes it; resume, results and report fold the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from raytune_nn.config.objective import Objective, Values, finite
@@ -103,13 +103,13 @@ class StudyRecord:
 
     def apply(self, event: Event) -> None:
         """Takes one event in; its time grows with the front, not with the number of trials."""
-        handler = _HANDLERS.get(event["type"])
+        handler = getattr(self, f"_on_{event['type']}", None)
         if handler is not None:
-            handler(self, event)
+            handler(event)
         if self._session_started:
             self.wall_seconds = self.wall_until(event["time"])
 
-    def _opened(self, event: Event) -> None:
+    def _on_opened(self, event: Event) -> None:
         self.study = self.study or event
         self.status, self.reason = "running", ""
         self._earlier_wall, self._session_started = self.wall_seconds, event["time"]
@@ -117,12 +117,12 @@ class StudyRecord:
             if not trial.ended and trial.state != "paused":  # its driver died; it is to be started again
                 self._move(trial, "waiting")
 
-    def _suggested(self, event: Event) -> None:
+    def _on_suggested(self, event: Event) -> None:
         trial = TrialRecord(event["trial"], event["params"])
         self.trials[trial.id] = trial
         self.counts[trial.state] += 1
 
-    def _started(self, event: Event) -> None:
+    def _on_started(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         self._move(trial, "running")
         trial._earlier_seconds = trial.seconds
@@ -132,7 +132,7 @@ class StudyRecord:
         trial.value, trial.value_epoch, trial.metrics = begin.value, begin.value_epoch, begin.metrics
         trial._params_then = begin.params
 
-    def _reported(self, event: Event) -> None:
+    def _on_reported(self, event: Event) -> None:
         trial, metrics = self.trials[event["trial"]], event["metrics"]
         self.epochs += max(0, event["epoch"] - trial.epochs)
         trial.epochs = max(trial.epochs, event["epoch"])
@@ -150,17 +150,17 @@ class StudyRecord:
             of_value = (trial.value, trial.value_epoch, trial.metrics, trial._params_then)
             trial.saved = Saved(trial.epochs, trial.folds, *of_value, rung=event.get("rung"))
 
-    def _checkpointed(self, event: Event) -> None:
+    def _on_checkpointed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         trial.checkpoint, trial.model_damage = event["folder"], ""
 
-    def _decided(self, event: Event) -> None:
+    def _on_decided(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         if event["decision"] == "pause":
             trial.reason = event["reason"]
             self._move(trial, "paused")
 
-    def _resumed(self, event: Event) -> None:
+    def _on_resumed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         trial.reason = ""
         if event["params"] is not None:
@@ -171,7 +171,7 @@ class StudyRecord:
             trial.saved = replace(trial.saved, epochs=source.epochs, rung=None)  # that is the other one's
         self._move(trial, "waiting")
 
-    def _fell_back(self, event: Event) -> None:
+    def _on_fell_back(self, event: Event) -> None:
         """Its last state cannot be used: the one before is the last one now, and what it knew counts once it starts."""
         trial = self.trials[event["trial"]]
         trial.saved, trial.before = trial.before, None
@@ -181,11 +181,11 @@ class StudyRecord:
         self.damages.append(event)
         self._move(trial, "waiting")
 
-    def _damaged(self, event: Event) -> None:
+    def _on_damaged(self, event: Event) -> None:
         self.trials[event["trial"]].model_damage = event["why"]
         self.damages.append(event)
 
-    def _retried(self, event: Event) -> None:
+    def _on_retried(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         alone = event.get("alone", False)
         trial.alone, trial.retries = trial.alone or alone, trial.retries + (not alone and event.get("counts", True))
@@ -194,7 +194,7 @@ class StudyRecord:
             self.causes.retried(trial.id, Diagnosis.of(event), event["error"])
         self._move(trial, "waiting")
 
-    def _ended(self, event: Event) -> None:
+    def _on_ended(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         trial.reason = event.get("reason", "")
         self._move(trial, event["state"])
@@ -206,39 +206,20 @@ class StudyRecord:
         if values is not None:
             self.kept.add(trial, values)
 
-    def _stop_asked(self, event: Event) -> None:
+    def _on_stop_asked(self, event: Event) -> None:
         if "trial" in event:  # else the whole study was meant
             self.trials[event["trial"]].stop_asked = True
 
-    def _held(self, event: Event) -> None:
+    def _on_held(self, event: Event) -> None:
         self.reason = event["reason"]
 
-    def _freed(self, event: Event) -> None:
+    def _on_freed(self, event: Event) -> None:
         self.reason = ""
 
-    def _closed(self, event: Event) -> None:
+    def _on_closed(self, event: Event) -> None:
         self.status, self.reason = event["status"], event.get("reason", "")
 
     def _move(self, trial: TrialRecord, state: str) -> None:
         self.counts[trial.state] -= 1
         self.counts[state] += 1
         trial.state = state
-
-
-_HANDLERS: dict[str, Callable[[StudyRecord, Event], None]] = {
-    "opened": StudyRecord._opened,
-    "suggested": StudyRecord._suggested,
-    "started": StudyRecord._started,
-    "reported": StudyRecord._reported,
-    "checkpointed": StudyRecord._checkpointed,
-    "decided": StudyRecord._decided,
-    "resumed": StudyRecord._resumed,
-    "fell_back": StudyRecord._fell_back,
-    "damaged": StudyRecord._damaged,
-    "retried": StudyRecord._retried,
-    "ended": StudyRecord._ended,
-    "stop_asked": StudyRecord._stop_asked,
-    "held": StudyRecord._held,
-    "freed": StudyRecord._freed,
-    "closed": StudyRecord._closed,
-}

@@ -9,7 +9,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from made_records import Told
 
-from raytune_nn.report.tables import commands, counted, format_value, rank, trials_table, winner
+from raytune_nn.report.commands import commands
+from raytune_nn.report.tables import counted, format_value, rank, trials_table, winner
 from raytune_nn.store.folder import StudyFolder
 
 
