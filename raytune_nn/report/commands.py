@@ -61,7 +61,7 @@ def report_line(folder: StudyFolder) -> str:
 
 
 def place(folder: StudyFolder, path: Path) -> str:
-    """A path in a study's folder as a person reads it: a URL on an object store, else relative where that is shorter."""
+    """A path of a study as a person reads it: a URL on an object store, else relative where that is shorter."""
     return folder.shown(path) if folder.url else _short(path)
 
 
