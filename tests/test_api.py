@@ -93,7 +93,7 @@ def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_study_that_ran_is_returned_and_the_process_is_left_as_it_was(here: Path) -> None:
     folder, _ = make_study(here / "studies" / "first")
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    before, variable = sys.argv, os.environ.pop("HYDRA_FULL_ERROR")
+    before, variable = (sys.argv, HydraConfig.instance().cfg), os.environ.pop("HYDRA_FULL_ERROR")
     (here / "mine").mkdir()
     (here / "mine" / "config.yaml").write_text("a: 1")
     with hydra.initialize_config_dir(str(here / "mine"), version_base="1.3"):
@@ -105,7 +105,7 @@ def test_a_study_that_ran_is_returned_and_the_process_is_left_as_it_was(here: Pa
     assert study.name == "first"
     assert mode.call_args.args[0].settings.seed == 3
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == handlers
-    assert (sys.argv, HydraConfig.instance().cfg) == (before, None)
+    assert (sys.argv, HydraConfig.instance().cfg) == before
     assert "HYDRA_FULL_ERROR" not in os.environ
     os.environ["HYDRA_FULL_ERROR"] = variable
 
