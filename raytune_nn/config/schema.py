@@ -80,6 +80,8 @@ class BudgetConfig:
     max_epochs: int = MISSING  # epochs a trial; with objective.folds, a fold
     max_hours: float | None = MISSING  # wall hours of the study
     max_gpu_hours: float | None = MISSING  # hours x GPUs, summed over trials
+    max_total_epochs: int | None = MISSING  # epochs trained, all trials together, also those trained again after a loss
+    stagnation: int | None = MISSING  # trials in a row that ended or paused without improving on the best (or front)
     target: float | None = MISSING  # objective value that is good enough; null where there are several
 
 

@@ -13,6 +13,7 @@ from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.best import BestTrials
 from raytune_nn.store.causes import Causes, Diagnosis
 from raytune_nn.store.journal import Event
+from raytune_nn.store.stagnation import Stagnation
 from raytune_nn.store.trial import Saved, TrialRecord
 
 BY_HAND = "by hand"  # why somebody's trial was stopped
@@ -39,6 +40,7 @@ class StudyRecord:
         self._session_started = 0.0
         self._earlier_wall = 0.0
         self.kept = BestTrials(objective, keep_best)
+        self.stagnation = Stagnation(objective)
         self.causes = Causes()  # of failures
         self.damages: list[Event] = []  # files of checkpoints that could not be used
 
@@ -159,6 +161,7 @@ class StudyRecord:
         if event["decision"] == "pause":
             trial.reason = event["reason"]
             self._move(trial, "paused")
+            self.stagnation.left(trial.id, self.values(trial) if self.has_all_folds(trial) else None)
 
     def _on_resumed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
@@ -205,6 +208,8 @@ class StudyRecord:
         values = self.values(trial) if self.may_win(trial) else None
         if values is not None:
             self.kept.add(trial, values)
+        if trial.state != "failed":
+            self.stagnation.left(trial.id, values)
 
     def _on_stop_asked(self, event: Event) -> None:
         if "trial" in event:  # else the whole study was meant

@@ -15,7 +15,7 @@ from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import finite
 from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
-from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
+from raytune_nn.search.scheduler import Decision, Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.checkpoints import States
 from raytune_nn.store.journal import Event, Journal
@@ -69,8 +69,8 @@ class Conductor:
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._failures, self._listener, self._fidelity, self._secrets = failures, listener, fidelity, secrets
         self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
-        self._endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
-        self.by_hand = ByHand(record, self._dispatcher, self._endings, self._write)
+        self.endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
+        self.by_hand = ByHand(record, self._dispatcher, self.endings, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
@@ -122,9 +122,11 @@ class Conductor:
             return False
         if not finite(values):
             what = self.record.objective.not_finite(values)
-            self._endings.end(state, "diverged", f"{what} at epoch {report['epoch']}")
+            self.endings.end(state, "diverged", f"{what} at epoch {report['epoch']}")
             return False
-        return self._decide(state, reached, values[0])
+        goes_on = self._decide(state, reached, values[0])
+        self.tick()  # no other slot's report counts once a limit is reached; and a single training has no other clock
+        return goes_on and not self.ending
 
     def ended(
         self, trial: str, error: str = "", out_of_memory: bool = False, lost: bool = False, counts: bool = True
@@ -140,11 +142,12 @@ class Conductor:
         if state.ended or state.state == "paused" or self.ending:
             return  # ``close`` says what becomes of trials that the study's end cut off
         if error:
-            self.ending = self._endings.fail(state, error, out_of_memory, lost, counts)
+            self.ending = self.endings.fail(state, error, out_of_memory, lost, counts)
         elif state.epochs == 0:
             self._end_unlogged(state, Unlogged.metric(self.record.objective, {}))
         else:
-            self._endings.end(state, "complete")
+            self.endings.end(state, "complete")
+        self.tick()
 
     def left(self, trial: str) -> None:
         """The trial's training has left, as the study winds down; its last report says whether its state is saved."""
@@ -160,25 +163,6 @@ class Conductor:
         state = self.record.trials[trial]
         if not (state.ended or state.state == "paused" or self.ending):
             self._dispatcher.fall_back(trial, self._secrets.hide(why), self._secrets.hide(error))
-
-    def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
-        """Stops or pauses a trial after its last report, as the scheduler has decided.
-
-        A trial whose training came to its own end at this report is not paused: it is complete.
-        """
-        pauses = verdict.decision is Decision.PAUSE
-        if pauses and not self._scheduler.pauses:
-            raise TypeError(f"{type(self._scheduler).__name__} paused trial {trial.id}, but its `pauses` is false")
-        if pauses and not trial.just_saved:
-            self._endings.end(trial, "complete")
-            return
-        reason = verdict.words(self.record.objective.maximise)
-        self._write("decided", trial=trial.id, epoch=trial.epochs, decision=str(verdict.decision), reason=reason)
-        self._dispatcher.end(trial.id)
-        if pauses:
-            self._searcher.on_pause(trial.id, trial.params)
-        else:
-            self._endings.end(trial, "stopped", reason)
 
     def tick(self) -> None:
         """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
@@ -217,7 +201,7 @@ class Conductor:
             status = "failed"
         else:
             self.ending = "" if self.ending == INTERRUPTED else self.ending  # it had come to its end by itself
-            self._endings.end_all(self.ending)
+            self.endings.end_all(self.ending)
             status = "complete" if self.record.best is not None else "failed"
         if damaged := self._states.damaged_model(self.record.best):
             self._write("damaged", **damaged)
@@ -228,19 +212,17 @@ class Conductor:
         target = self._budget.reaches_target(value) if self.record.has_all_folds(trial) else ""
         if target:
             self.ending = target
-            self._endings.end(trial, "stopped", target)
+            self.endings.end(trial, "stopped", target)
             return False
         score = self.record.objective.score(value)
         self._searcher.on_report(trial.id, reached, score)
         verdict = self.by_hand.overrule(trial, self._scheduler.on_report(trial.id, reached, score))
-        if verdict.decision is Decision.CONTINUE:
-            self.tick()  # a single training has nobody else to look at the clock
-            return not self.ending
-        self.carry_out(trial, verdict)
-        return False
+        if verdict.decision is not Decision.CONTINUE:
+            self.endings.carry_out(trial, verdict)
+        return verdict.decision is Decision.CONTINUE
 
     def _end_unlogged(self, trial: TrialRecord, unlogged: Unlogged) -> None:
-        if (fault := self._endings.end_unlogged(trial, unlogged)) is not None:
+        if (fault := self.endings.end_unlogged(trial, unlogged)) is not None:
             self.fault, self.ending = fault, str(unlogged)
 
     def _write(self, type: str, **fields: Any) -> None:
