@@ -60,6 +60,7 @@ class StudyConfig:
     storage: str = MISSING  # folder that holds studies, or s3://bucket/prefix or gs://bucket/prefix
     resume: Resume = MISSING
     trial: str | None = MISSING  # that mode=reproduce repeats (null: the best), or mode=stop ends (null: the study)
+    cache: list[str] = MISSING  # folders of earlier studies, or storages of them, whose trials need no training again
 
 
 @dataclass

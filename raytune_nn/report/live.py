@@ -200,7 +200,7 @@ class LiveView:
         """Which of those that are set will end the study first, if it goes on as before."""
         held = self._settings.resources if self._settings.budget.max_gpu_hours is not None else None
         gpus = 0.0 if held is None else held.gpus * held.workers
-        found = limits(self._settings.budget, record, gpus, record.wall_until(time.time()))
+        found = limits(self._settings.budget, record, gpus, record.wall_seconds)
         nearest = max(found, key=lambda limit: limit.share, default=None)
         return "" if nearest is None else f"{min(1.0, nearest.share):.0%} of {nearest}"
 

@@ -120,14 +120,14 @@ class StudyRecord:
                 self._move(trial, "waiting")
 
     def _on_suggested(self, event: Event) -> None:
-        trial = TrialRecord(event["trial"], event["params"])
+        trial = TrialRecord(event["trial"], event["params"], identity=event.get("identity", ""))
         self.trials[trial.id] = trial
         self.counts[trial.state] += 1
 
     def _on_started(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         self._move(trial, "running")
-        trial._earlier_seconds = trial.seconds
+        trial._earlier_seconds, trial.cached = trial.seconds, ""
         goes_on = event.get("epoch", 0) > 0
         begin = trial.saved if goes_on and trial.saved is not None else Saved(0, 0, None, None, {}, {})
         trial.epochs, trial.folds = begin.epochs, begin.folds
@@ -136,7 +136,9 @@ class StudyRecord:
 
     def _on_reported(self, event: Event) -> None:
         trial, metrics = self.trials[event["trial"]], event["metrics"]
-        self.epochs += max(0, event["epoch"] - trial.epochs)
+        cached = event.get("cached")
+        self.epochs += 0 if cached else max(0, event["epoch"] - trial.epochs)
+        trial.partial = cached == "more"
         trial.epochs = max(trial.epochs, event["epoch"])
         trial.folds += self.objective.folds is not None
         seconds = trial._earlier_seconds + event["seconds"]
@@ -151,6 +153,17 @@ class StudyRecord:
             trial.saves, trial.before = trial.saves + 1, trial.saved
             of_value = (trial.value, trial.value_epoch, trial.metrics, trial._params_then)
             trial.saved = Saved(trial.epochs, trial.folds, *of_value, rung=event.get("rung"))
+
+    def _on_cached(self, event: Event) -> None:
+        self.trials[event["trial"]].cached = f"{event['study']}/{event['source']}"
+
+    def _on_reopened(self, event: Event) -> None:
+        """It is trained after all, and until then others may be the best."""
+        trial = self.trials[event["trial"]]
+        trial.cached, trial.until = "", trial.epochs
+        self._move(trial, "waiting")
+        may_win = (other for other in self.trials.values() if self.may_win(other))
+        self.kept = self.kept.chosen_from((other, self.values(other)) for other in may_win)
 
     def _on_checkpointed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]

@@ -23,9 +23,11 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.by_hand import ByHand
+from raytune_nn.study.cache import Cache
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import STOPPED, Failures
 from raytune_nn.study.room import Room
+from raytune_nn.study.takeover import Takeover
 from raytune_nn.study.trial_endings import TrialEndings
 from raytune_nn.study.unlogged import Unlogged
 from raytune_nn.trial.task import TrialTask
@@ -48,6 +50,7 @@ class Conductor:
         fidelity: What searcher and scheduler count.
         secrets: What tracebacks must not show.
         room: Says whether another trial may begin.
+        cache: Of trials that need not be trained; None: all are.
     """
 
     def __init__(
@@ -64,12 +67,17 @@ class Conductor:
         fidelity: Fidelity,
         secrets: Secrets,
         room: Room,
+        cache: Cache | None = None,
     ) -> None:
         self.record, self._journal, self._states, self.room = record, journal, states, room
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._failures, self._listener, self._fidelity, self._secrets = failures, listener, fidelity, secrets
-        self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
+        known = () if cache is None else (cache.identity,)
+        self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write, *known)
         self.endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
+        self._work: Dispatcher | Takeover = self._dispatcher
+        if cache is not None:
+            self._work = Takeover(self, self._dispatcher, record, cache, room.folder, self._write)
         self.by_hand = ByHand(record, self._dispatcher, self.endings, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
@@ -85,7 +93,7 @@ class Conductor:
         self.tick()
         if self.ending or self.winds_down or self.room.reason:
             return None
-        return self._dispatcher.next()
+        return self._work.next()
 
     def is_current(self, task: TrialTask) -> bool:
         """Whether a piece of work is not over yet; what is still heard of an earlier one does not count."""
@@ -94,7 +102,7 @@ class Conductor:
     @property
     def finished(self) -> bool:
         """Whether no trial will come any more, not even a failed one again."""
-        return bool(self.ending) or self._dispatcher.finished
+        return bool(self.ending) or self._work.finished
 
     def started(self, trial: str, **where: Any) -> None:
         """A slot begins with the piece of work on this trial."""
@@ -113,7 +121,7 @@ class Conductor:
             return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
-        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged") if report.get(key)}
+        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged", "cached") if report.get(key)}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **more)
         values = self.record.objective.values(report["metrics"])
@@ -214,6 +222,10 @@ class Conductor:
             self.ending = target
             self.endings.end(trial, "stopped", target)
             return False
+        if trial.until:  # what comes of it is known
+            if trial.epochs >= trial.until:
+                self.endings.end(trial, "stopped", "trained again for its model")
+            return trial.epochs < trial.until
         score = self.record.objective.score(value)
         self._searcher.on_report(trial.id, reached, score)
         verdict = self.by_hand.overrule(trial, self._scheduler.on_report(trial.id, reached, score))

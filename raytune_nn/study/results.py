@@ -53,7 +53,7 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         "counts": {
             "trials": len(record.trials),
             **{state: record.counts[state] for state in states},
-            "cached": 0,
+            "cached": sum(trial.ended and trial.cached != "" for trial in record.trials.values()),
             "epochs": record.epochs,
         },
         "seconds": {"wall": round(record.wall_seconds, 3), "busy": round(record.busy_seconds, 3)},

@@ -130,8 +130,12 @@ def replay(
     """
     pending: dict[str, Verdict] = {}
     params: dict[str, Any] = {}  # of each trial by then
+    again: set[str] = set()  # trained for their models alone: all that they report was told before
     for event in events:
         id, kind = event.get("trial", ""), event["type"]
+        again |= {id} if kind == "reopened" else set()
+        if id in again:
+            continue
         if kind == "suggested":
             params[id] = event["params"]
             searcher.replay(int(id), event["params"])

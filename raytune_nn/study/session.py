@@ -25,6 +25,7 @@ from raytune_nn.store.journal import Event, Journal, read_journal, torn_lines
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
+from raytune_nn.study.cache import Cache
 from raytune_nn.study.conductor import Conductor, Listener
 from raytune_nn.study.failures import Failures
 from raytune_nn.study.keeper import Keeper
@@ -48,6 +49,7 @@ class StudyPlan:
     num_trials: int
     command: str  # what was typed
     fidelity: Fidelity = EPOCHS
+    cache: Cache | None = None  # None: every trial is trained
 
     @property
     def gpus(self) -> float:
@@ -168,6 +170,7 @@ def _conductor(
         plan.fidelity,
         Secrets([plan.config, plan.branches]),
         Room(folder, 0.0 if folder.url else settings.checkpoints.min_free, settings.failures.storage_timeout, retry),
+        plan.cache,
     )
 
 

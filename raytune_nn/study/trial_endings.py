@@ -48,6 +48,8 @@ class TrialEndings:
         """The trial is over."""
         self._write("ended", trial=trial.id, state=state, reason=reason, **more)
         self._dispatcher.end(trial.id)
+        if trial.until:  # they know its end already
+            return
         self._scheduler.on_end(trial.id, state == "complete")
         self._searcher.on_end(trial.id, trial.params, self._record.final_score(trial), state)
 
@@ -59,7 +61,7 @@ class TrialEndings:
         pauses = verdict.decision is Decision.PAUSE
         if pauses and not self._scheduler.pauses:
             raise TypeError(f"{type(self._scheduler).__name__} paused trial {trial.id}, but its `pauses` is false")
-        if pauses and not trial.just_saved:
+        if pauses and not (trial.just_saved or trial.partial):
             self.end(trial, "complete")
             return
         reason = verdict.words(self._record.objective.maximise)
