@@ -60,6 +60,7 @@ class StudyConfig:
     storage: str = MISSING  # folder that holds studies, or s3://bucket/prefix or gs://bucket/prefix
     resume: Resume = MISSING
     trial: str | None = MISSING  # that mode=reproduce repeats (null: the best), or mode=stop ends (null: the study)
+    cache: list[str] = MISSING  # folders of earlier studies, or storages of them, whose trials need no training again
 
 
 @dataclass
@@ -80,6 +81,8 @@ class BudgetConfig:
     max_epochs: int = MISSING  # epochs a trial; with objective.folds, a fold
     max_hours: float | None = MISSING  # wall hours of the study
     max_gpu_hours: float | None = MISSING  # hours x GPUs, summed over trials
+    max_total_epochs: int | None = MISSING  # epochs trained, all trials together, also those trained again after a loss
+    stagnation: int | None = MISSING  # trials in a row that ended or paused without improving on the best (or front)
     target: float | None = MISSING  # objective value that is good enough; null where there are several
 
 

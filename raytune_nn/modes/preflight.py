@@ -41,9 +41,11 @@ from raytune_nn.store.free_space import check_min_free
 from raytune_nn.store.locate import check_storage, locate_study
 from raytune_nn.store.retry import check_storage_timeout
 from raytune_nn.study.budget import check_budget
+from raytune_nn.study.cache import make_cache
 from raytune_nn.study.failures import check_failures
 from raytune_nn.study.fidelity import check_decisions, check_unit
 from raytune_nn.study.folds import check_folds
+from raytune_nn.study.identities import Identities
 from raytune_nn.study.resume import check_resume
 from raytune_nn.study.session import StudyPlan
 from raytune_nn.study.workers import check_workers
@@ -98,6 +100,8 @@ def preflight(composed: Composed) -> Checked:
     folder = _folder(composed)
     _check_storage(settings, folder)
     exists = check_resume(folder, settings, composed.config)
+    trees = list(variants(composed.config, branches, space))
+    every = [resolved(tree) for tree in trees]
     plan = StudyPlan(
         settings=settings,
         config=composed.config,
@@ -109,10 +113,10 @@ def preflight(composed: Composed) -> Checked:
         scheduler=scheduler,
         num_trials=settings.budget.num_trials if settings.search else 1,
         command=shlex.join(["python", "-m", "raytune_nn", *composed.arguments]),
+        cache=make_cache(settings, Identities(composed.config, branches, space, every), objective, scheduler, folder),
     )
-    trees = list(variants(composed.config, branches, space))
     check = TargetCheck(
-        [resolved(tree) for tree in trees],
+        every,
         settings.security.allow_targets,
         [trees[0], *samples(composed.config, branches, space, settings.seed)],
         list(variants(composed.config, branches, space, largest=True)) if settings.mode is Mode.plan else [],

@@ -47,6 +47,8 @@ def search(composed: Composed, signals: Signals) -> StudyFolder:
 def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
     plan, settings = checked.plan, checked.plan.settings
     grace = settings.cluster.grace_seconds
+    if plan.cache is not None:
+        plan.cache.begin(view.say)
     with _cluster(checked, view) as (scratch, newcomers):
         from raytune_nn.study.tuner import run_study  # imports Ray Tune, by now in memory
 

@@ -40,6 +40,8 @@ def train(composed: Composed, signals: Signals) -> StudyFolder:
     isolation = _prepared(checked)
     signals.opening()
     with LiveView(plan.settings, plan.num_trials) as view, open_study(plan, folder, view.heard) as conductor:
+        if plan.cache is not None:
+            plan.cache.begin(view.say)
         view.say(f"watch it: {tensorboard(folder)}")
         with signals.interrupting(conductor, plan.settings.cluster.grace_seconds, view.say, alone=True):
             _train_one(checked, conductor, isolation)

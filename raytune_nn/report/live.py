@@ -22,6 +22,7 @@ from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.store.causes import Diagnosis
 from raytune_nn.store.journal import Event
+from raytune_nn.store.limits import limits
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import ENDED
 
@@ -192,8 +193,16 @@ class LiveView:
         self._bar.update(self._task, completed=self._done(record) + part, description=state, left=self._left(record))
         if width < NARROW:
             return Group(table.trials(), self._bar)
-        facts = table.facts(self._slots, self._num_trials, self._scheduler.standing())
+        facts = table.facts(self._slots, self._num_trials, self._scheduler.standing(), self._nearest_limit(record))
         return Group(table.trials(), facts, self._bar)
+
+    def _nearest_limit(self, record: StudyRecord) -> str:
+        """Which of those that are set will end the study first, if it goes on as before."""
+        held = self._settings.resources if self._settings.budget.max_gpu_hours is not None else None
+        gpus = 0.0 if held is None else held.gpus * held.workers
+        found = limits(self._settings.budget, record, gpus, record.wall_seconds)
+        nearest = max(found, key=lambda limit: limit.share, default=None)
+        return "" if nearest is None else f"{min(1.0, nearest.share):.0%} of {nearest}"
 
     def _done(self, record: StudyRecord) -> int:
         """Trials that ended or paused: most of these will not go on."""
@@ -206,7 +215,10 @@ class LiveView:
     def _left(self, record: StudyRecord) -> str:
         """An estimate of the time left, or nothing."""
         shortens = not self._scheduler.copies and self._scheduler.decision_steps != frozenset()
-        extent = Extent(self._num_trials, self._epochs(record), shortens, self._settings.budget.max_hours)
+        budget = self._settings.budget
+        extent = Extent(
+            self._num_trials, self._epochs(record), shortens, budget.max_hours, max_total_epochs=budget.max_total_epochs
+        )
         running = [trial.epochs for trial in self._trials.running.values()]
         seconds = seconds_left(record, extent, running, self._trials.ended_epochs)
         return "" if seconds is None else f"~{in_words(seconds)} left"

@@ -61,17 +61,19 @@ class LiveTable:
             row.append(Text(" ".join(named)))  # no markup: [/relu] is a value
         return row
 
-    def facts(self, slots: int, trials: int, standing: str) -> Table:
+    def facts(self, slots: int, trials: int, standing: str, limit: str = "") -> Table:
         """How far the study has come, a line each.
 
         Args:
             slots: There are.
             trials: The study is to have.
             standing: What the scheduler says.
+            limit: The nearest one, beside the number of trials.
         """
         busy, most = len(self._shown.running), self._epochs * trials
         lines = [
             ("now", f"{busy}/{counted(max(slots, busy), 'slot')}, {self._record.epochs} of at most {most} epochs"),
+            ("limit", limit),
             ("search", standing),
             ("last", self._shown.decision),
         ]

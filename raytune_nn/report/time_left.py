@@ -20,12 +20,14 @@ class Extent:
         epochs: Of a whole trial.
         shortens: Whether its scheduler may end trials before that.
         max_hours: Of the whole study; None: no limit.
+        max_total_epochs: Of all trials together; None: no limit.
     """
 
     trials: int
     epochs: int
     shortens: bool = False
     max_hours: float | None = None
+    max_total_epochs: int | None = None
 
 
 def seconds_left(record: StudyRecord, extent: Extent, running: Sequence[int], ended: int) -> float | None:
@@ -53,6 +55,8 @@ def seconds_left(record: StudyRecord, extent: Extent, running: Sequence[int], en
         each = (record.epochs - sum(running)) / out
         to_come = extent.trials - len(record.trials)
         epochs = to_come * each + sum(max(0.0, each - trained) for trained in running)
+    if extent.max_total_epochs is not None:
+        epochs = min(epochs, extent.max_total_epochs - record.epochs)
     seconds = max(0.0, epochs) * record.busy_seconds / record.epochs / len(running)
     if extent.max_hours is None:
         return seconds

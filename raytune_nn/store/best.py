@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterable
 
 from raytune_nn.config.objective import Objective, Values
 from raytune_nn.store.trial import TrialRecord
@@ -38,6 +39,14 @@ class BestTrials:
         if self._objective.further:
             return tuple(values for _, values in self._pairs)
         return (self._pairs[-1][1],) if len(self._pairs) >= self._keep else ()
+
+    def chosen_from(self, trials: Iterable[tuple[TrialRecord, Values | None]]) -> BestTrials:
+        """As many of other trials, each with its values if it may win."""
+        others = BestTrials(self._objective, self._keep)
+        for trial, values in trials:
+            if values is not None:
+                others.add(trial, values)
+        return others
 
     def add(self, trial: TrialRecord, values: Values) -> None:
         """Takes a trial in that may win, if it is good enough; what is no longer good enough goes."""

@@ -13,6 +13,7 @@ from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.store.best import BestTrials
 from raytune_nn.store.causes import Causes, Diagnosis
 from raytune_nn.store.journal import Event
+from raytune_nn.store.stagnation import Stagnation
 from raytune_nn.store.trial import Saved, TrialRecord
 
 BY_HAND = "by hand"  # why somebody's trial was stopped
@@ -39,6 +40,7 @@ class StudyRecord:
         self._session_started = 0.0
         self._earlier_wall = 0.0
         self.kept = BestTrials(objective, keep_best)
+        self.stagnation = Stagnation(objective)
         self.causes = Causes()  # of failures
         self.damages: list[Event] = []  # files of checkpoints that could not be used
 
@@ -118,14 +120,14 @@ class StudyRecord:
                 self._move(trial, "waiting")
 
     def _on_suggested(self, event: Event) -> None:
-        trial = TrialRecord(event["trial"], event["params"])
+        trial = TrialRecord(event["trial"], event["params"], identity=event.get("identity", ""))
         self.trials[trial.id] = trial
         self.counts[trial.state] += 1
 
     def _on_started(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         self._move(trial, "running")
-        trial._earlier_seconds = trial.seconds
+        trial._earlier_seconds, trial.cached = trial.seconds, ""
         goes_on = event.get("epoch", 0) > 0
         begin = trial.saved if goes_on and trial.saved is not None else Saved(0, 0, None, None, {}, {})
         trial.epochs, trial.folds = begin.epochs, begin.folds
@@ -134,7 +136,9 @@ class StudyRecord:
 
     def _on_reported(self, event: Event) -> None:
         trial, metrics = self.trials[event["trial"]], event["metrics"]
-        self.epochs += max(0, event["epoch"] - trial.epochs)
+        cached = event.get("cached")
+        self.epochs += 0 if cached else max(0, event["epoch"] - trial.epochs)
+        trial.partial = cached == "more"
         trial.epochs = max(trial.epochs, event["epoch"])
         trial.folds += self.objective.folds is not None
         seconds = trial._earlier_seconds + event["seconds"]
@@ -150,6 +154,17 @@ class StudyRecord:
             of_value = (trial.value, trial.value_epoch, trial.metrics, trial._params_then)
             trial.saved = Saved(trial.epochs, trial.folds, *of_value, rung=event.get("rung"))
 
+    def _on_cached(self, event: Event) -> None:
+        self.trials[event["trial"]].cached = f"{event['study']}/{event['source']}"
+
+    def _on_reopened(self, event: Event) -> None:
+        """It is trained after all, and until then others may be the best."""
+        trial = self.trials[event["trial"]]
+        trial.cached, trial.until = "", trial.epochs
+        self._move(trial, "waiting")
+        may_win = (other for other in self.trials.values() if self.may_win(other))
+        self.kept = self.kept.chosen_from((other, self.values(other)) for other in may_win)
+
     def _on_checkpointed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
         trial.checkpoint, trial.model_damage = event["folder"], ""
@@ -159,6 +174,7 @@ class StudyRecord:
         if event["decision"] == "pause":
             trial.reason = event["reason"]
             self._move(trial, "paused")
+            self.stagnation.left(trial.id, self.values(trial) if self.has_all_folds(trial) else None)
 
     def _on_resumed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
@@ -205,6 +221,8 @@ class StudyRecord:
         values = self.values(trial) if self.may_win(trial) else None
         if values is not None:
             self.kept.add(trial, values)
+        if trial.state != "failed":
+            self.stagnation.left(trial.id, values)
 
     def _on_stop_asked(self, event: Event) -> None:
         if "trial" in event:  # else the whole study was meant

@@ -45,6 +45,10 @@ class TrialRecord:
     retries: int = 0
     alone: bool = False  # it ran out of memory on a GPU that it shared, and has one to itself since then
     stop_asked: bool = False  # by hand: it ends at its next report
+    identity: str = ""  # of what it trains; empty: not known, or its parameters change on the way
+    cached: str = ""  # the study and the trial there from which it was taken over; empty: it was trained
+    partial: bool = False  # whether a taken-over trial could go on beyond its last report
+    until: int = 0  # epochs, of one that is trained again for its model alone; 0: of any other
     reason: str = ""  # why it paused, was stopped, failed or is tried again; the record's causes have a traceback
     _earlier_seconds: float = 0.0  # of attempts before this one
     _params_then: dict[str, Any] = field(default_factory=dict)  # at the report that is its value

@@ -69,6 +69,8 @@ def shown_state(trial: TrialRecord, record: StudyRecord) -> str:
 def _last_columns(record: StudyRecord, trials: list[TrialRecord]) -> Columns:
     """Those that not every study has."""
     columns: Columns = {}
+    if any(trial.cached for trial in trials):
+        columns["cached"] = [trial.cached or ABSENT for trial in trials]
     if record.objective.folds is not None:
         columns["std"] = [_there(record.std(trial)) for trial in trials]
     for goal in record.objective.further:

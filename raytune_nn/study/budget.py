@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import BudgetConfig
 from raytune_nn.errors import ConfigError
+from raytune_nn.store.limits import limits
 from raytune_nn.store.record import StudyRecord
 
 
@@ -14,7 +16,7 @@ class Budget:
     """The limits of a study beside its number of trials.
 
     Args:
-        gpus: GPUs that one trial holds, for ``max_gpu_hours``.
+        gpus: GPUs that one trial holds, with all its workers, for ``max_gpu_hours``.
     """
 
     def __init__(self, config: BudgetConfig, objective: Objective, gpus: float) -> None:
@@ -22,12 +24,8 @@ class Budget:
 
     def spent(self, record: StudyRecord) -> str:
         """Why the study must end now; empty while it may go on. Wall hours run on between events."""
-        config = self._config
-        if config.max_hours is not None and record.wall_until(time.time()) >= config.max_hours * 3600:
-            return f"budget.max_hours={config.max_hours:g} is spent"
-        if config.max_gpu_hours is not None and record.gpu_hours(self._gpus) >= config.max_gpu_hours:
-            return f"budget.max_gpu_hours={config.max_gpu_hours:g} is spent"
-        return ""
+        found = limits(self._config, record, self._gpus, record.wall_until(time.time()))
+        return next((f"{limit} is spent" for limit in found if limit.spent), "")
 
     def reaches_target(self, value: float) -> str:
         """Why a value ends the study; empty where it does not."""
@@ -46,7 +44,20 @@ def check_budget(config: BudgetConfig, objective: Objective) -> None:
     if config.target is not None and objective.further:
         rule = "budget.target is a value of one metric; several have a front, which no value ends"
         raise ConfigError(rule, f"budget.target={config.target:g}", "budget.target=null")
-    for key in ("num_trials", "max_epochs", "max_hours", "max_gpu_hours"):
+    for key in ("num_trials", "max_epochs", "max_hours", "max_gpu_hours", "max_total_epochs", "stagnation"):
         value = getattr(config, key)
         if value is not None and not value > 0:
             raise ConfigError(f"budget.{key} must be greater than 0", value, f"budget.{key}=1")
+
+
+def is_spent(reason: str, config: BudgetConfig) -> bool:
+    """Whether a study that ended for this reason ends for it still, under limits that may be others by now.
+
+    Of those that ran out only the limit itself tells: what the end cut off has changed what was used since.
+    """
+    for key in ("max_hours", "max_total_epochs", "stagnation"):
+        found = re.match(rf"budget\.{key}=(\S+) is spent", reason)
+        if found is not None:
+            limit = getattr(config, key)
+            return limit is not None and float(f"{limit:g}") <= float(found[1])
+    return bool(reason)

@@ -15,7 +15,7 @@ from raytune_nn.config.fidelity import Fidelity
 from raytune_nn.config.objective import finite
 from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import ConfigError, RaytuneError, UnusableError
-from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
+from raytune_nn.search.scheduler import Decision, Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.checkpoints import States
 from raytune_nn.store.journal import Event, Journal
@@ -23,9 +23,11 @@ from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.budget import Budget
 from raytune_nn.study.by_hand import ByHand
+from raytune_nn.study.cache import Cache
 from raytune_nn.study.dispatcher import Dispatcher
 from raytune_nn.study.failures import STOPPED, Failures
 from raytune_nn.study.room import Room
+from raytune_nn.study.takeover import Takeover
 from raytune_nn.study.trial_endings import TrialEndings
 from raytune_nn.study.unlogged import Unlogged
 from raytune_nn.trial.task import TrialTask
@@ -48,6 +50,7 @@ class Conductor:
         fidelity: What searcher and scheduler count.
         secrets: What tracebacks must not show.
         room: Says whether another trial may begin.
+        cache: Of trials that need not be trained; None: all are.
     """
 
     def __init__(
@@ -64,13 +67,18 @@ class Conductor:
         fidelity: Fidelity,
         secrets: Secrets,
         room: Room,
+        cache: Cache | None = None,
     ) -> None:
         self.record, self._journal, self._states, self.room = record, journal, states, room
         self._searcher, self._scheduler, self._budget = searcher, scheduler, budget
         self._failures, self._listener, self._fidelity, self._secrets = failures, listener, fidelity, secrets
-        self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write)
-        self._endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
-        self.by_hand = ByHand(record, self._dispatcher, self._endings, self._write)
+        known = () if cache is None else (cache.identity,)
+        self._dispatcher = Dispatcher(record, states, searcher, scheduler, num_trials, self._write, *known)
+        self.endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
+        self._work: Dispatcher | Takeover = self._dispatcher
+        if cache is not None:
+            self._work = Takeover(self, self._dispatcher, record, cache, room.folder, self._write)
+        self.by_hand = ByHand(record, self._dispatcher, self.endings, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""
         self.fault: RaytuneError | None = None  # what makes the whole study wrong
@@ -85,7 +93,7 @@ class Conductor:
         self.tick()
         if self.ending or self.winds_down or self.room.reason:
             return None
-        return self._dispatcher.next()
+        return self._work.next()
 
     def is_current(self, task: TrialTask) -> bool:
         """Whether a piece of work is not over yet; what is still heard of an earlier one does not count."""
@@ -94,7 +102,7 @@ class Conductor:
     @property
     def finished(self) -> bool:
         """Whether no trial will come any more, not even a failed one again."""
-        return bool(self.ending) or self._dispatcher.finished
+        return bool(self.ending) or self._work.finished
 
     def started(self, trial: str, **where: Any) -> None:
         """A slot begins with the piece of work on this trial."""
@@ -113,7 +121,7 @@ class Conductor:
             return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
-        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged") if report.get(key)}
+        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged", "cached") if report.get(key)}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **more)
         values = self.record.objective.values(report["metrics"])
@@ -122,9 +130,11 @@ class Conductor:
             return False
         if not finite(values):
             what = self.record.objective.not_finite(values)
-            self._endings.end(state, "diverged", f"{what} at epoch {report['epoch']}")
+            self.endings.end(state, "diverged", f"{what} at epoch {report['epoch']}")
             return False
-        return self._decide(state, reached, values[0])
+        goes_on = self._decide(state, reached, values[0])
+        self.tick()  # no other slot's report counts once a limit is reached; and a single training has no other clock
+        return goes_on and not self.ending
 
     def ended(
         self, trial: str, error: str = "", out_of_memory: bool = False, lost: bool = False, counts: bool = True
@@ -140,11 +150,12 @@ class Conductor:
         if state.ended or state.state == "paused" or self.ending:
             return  # ``close`` says what becomes of trials that the study's end cut off
         if error:
-            self.ending = self._endings.fail(state, error, out_of_memory, lost, counts)
+            self.ending = self.endings.fail(state, error, out_of_memory, lost, counts)
         elif state.epochs == 0:
             self._end_unlogged(state, Unlogged.metric(self.record.objective, {}))
         else:
-            self._endings.end(state, "complete")
+            self.endings.end(state, "complete")
+        self.tick()
 
     def left(self, trial: str) -> None:
         """The trial's training has left, as the study winds down; its last report says whether its state is saved."""
@@ -160,25 +171,6 @@ class Conductor:
         state = self.record.trials[trial]
         if not (state.ended or state.state == "paused" or self.ending):
             self._dispatcher.fall_back(trial, self._secrets.hide(why), self._secrets.hide(error))
-
-    def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
-        """Stops or pauses a trial after its last report, as the scheduler has decided.
-
-        A trial whose training came to its own end at this report is not paused: it is complete.
-        """
-        pauses = verdict.decision is Decision.PAUSE
-        if pauses and not self._scheduler.pauses:
-            raise TypeError(f"{type(self._scheduler).__name__} paused trial {trial.id}, but its `pauses` is false")
-        if pauses and not trial.just_saved:
-            self._endings.end(trial, "complete")
-            return
-        reason = verdict.words(self.record.objective.maximise)
-        self._write("decided", trial=trial.id, epoch=trial.epochs, decision=str(verdict.decision), reason=reason)
-        self._dispatcher.end(trial.id)
-        if pauses:
-            self._searcher.on_pause(trial.id, trial.params)
-        else:
-            self._endings.end(trial, "stopped", reason)
 
     def tick(self) -> None:
         """Called often, also while nothing happens: spent hours, what must reach the disk, and the room there."""
@@ -217,7 +209,7 @@ class Conductor:
             status = "failed"
         else:
             self.ending = "" if self.ending == INTERRUPTED else self.ending  # it had come to its end by itself
-            self._endings.end_all(self.ending)
+            self.endings.end_all(self.ending)
             status = "complete" if self.record.best is not None else "failed"
         if damaged := self._states.damaged_model(self.record.best):
             self._write("damaged", **damaged)
@@ -228,19 +220,21 @@ class Conductor:
         target = self._budget.reaches_target(value) if self.record.has_all_folds(trial) else ""
         if target:
             self.ending = target
-            self._endings.end(trial, "stopped", target)
+            self.endings.end(trial, "stopped", target)
             return False
+        if trial.until:  # what comes of it is known
+            if trial.epochs >= trial.until:
+                self.endings.end(trial, "stopped", "trained again for its model")
+            return trial.epochs < trial.until
         score = self.record.objective.score(value)
         self._searcher.on_report(trial.id, reached, score)
         verdict = self.by_hand.overrule(trial, self._scheduler.on_report(trial.id, reached, score))
-        if verdict.decision is Decision.CONTINUE:
-            self.tick()  # a single training has nobody else to look at the clock
-            return not self.ending
-        self.carry_out(trial, verdict)
-        return False
+        if verdict.decision is not Decision.CONTINUE:
+            self.endings.carry_out(trial, verdict)
+        return verdict.decision is Decision.CONTINUE
 
     def _end_unlogged(self, trial: TrialRecord, unlogged: Unlogged) -> None:
-        if (fault := self._endings.end_unlogged(trial, unlogged)) is not None:
+        if (fault := self.endings.end_unlogged(trial, unlogged)) is not None:
             self.fault, self.ending = fault, str(unlogged)
 
     def _write(self, type: str, **fields: Any) -> None:

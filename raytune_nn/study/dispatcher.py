@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
@@ -22,6 +23,7 @@ class Dispatcher:
         record: Of the study; ``write`` keeps it up to date.
         num_trials: Trials to suggest in all, those in the record counted.
         write: Writes an event.
+        identity: Of a trial with these parameters; empty where it is not known.
     """
 
     def __init__(
@@ -32,9 +34,10 @@ class Dispatcher:
         scheduler: Scheduler,
         num_trials: int,
         write: Callable[..., None],
+        identity: Callable[[dict[str, Any]], str] = lambda params: "",
     ) -> None:
         self._record, self._states, self._searcher, self._scheduler = record, states, searcher, scheduler
-        self._num_trials, self._write = num_trials, write
+        self._num_trials, self._write, self._identity = num_trials, write, identity
         self._waiting, self._alone = deque[str](), deque[str]()
         for trial in record.trials.values():
             if trial.state == "waiting":
@@ -157,6 +160,7 @@ class Dispatcher:
         if params is None:
             self._exhausted = True
             return None
-        self._write("suggested", trial=str(number), params=params)
+        identity = self._identity(params)
+        self._write("suggested", trial=str(number), params=params, **({"identity": identity} if identity else {}))
         self._scheduler.on_start(str(number), params)
         return self._record.trials[str(number)]

@@ -32,7 +32,12 @@ def write_results(folder: StudyFolder, record: StudyRecord) -> None:
     write_text(folder.trials, trials_csv(record))
     folder.publish(folder.trials)
     _write_best(folder, record)
-    write_json(folder.summary, summary(record))  # last: whoever sees its status finds the rest
+    write_summary(folder, record)  # last: whoever sees its status finds the rest
+
+
+def write_summary(folder: StudyFolder, record: StudyRecord) -> None:
+    """Writes ``summary.json``."""
+    write_json(folder.summary, summary(record))
     folder.publish(folder.summary)
 
 
@@ -48,10 +53,11 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         "counts": {
             "trials": len(record.trials),
             **{state: record.counts[state] for state in states},
-            "cached": 0,
+            "cached": sum(trial.ended and trial.cached != "" for trial in record.trials.values()),
             "epochs": record.epochs,
         },
         "seconds": {"wall": round(record.wall_seconds, 3), "busy": round(record.busy_seconds, 3)},
+        "gpu_hours": round(record.gpu_hours(record.study.get("gpus", 0.0)), 6),
         "best": None if best is None else _best(best, record),
         **_front(record),
         **_failures(record),

@@ -16,12 +16,13 @@ from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.study.budget import is_spent
 from raytune_nn.study.failures import STOPPED
 
 # What may differ between two commands on the same study.
 CHANGEABLE = (
-    *("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "logger"),
-    *("verbose", "mode", "study", "export"),
+    *("budget.num_trials", "budget.max_hours", "budget.max_total_epochs", "budget.stagnation"),
+    *("checkpoints", "cluster", "failures", "logger", "verbose", "mode", "study", "export"),
 )
 
 
@@ -110,11 +111,9 @@ def is_finished(record: StudyRecord, settings: Config) -> bool:
     """Whether nothing is left to do under these settings, which may ask for more than the study was made with."""
     if record.status not in ("complete", "failed") or not all(trial.ended for trial in record.trials.values()):
         return False
-    if record.reason.startswith("budget.max_hours"):
-        limit = settings.budget.max_hours
-        return limit is not None and record.wall_seconds >= limit * 3600
-    may_go_on = not record.reason or record.reason.startswith(STOPPED)  # the module may be mended
-    return not may_go_on or len(record.trials) >= settings.budget.num_trials
+    if not record.reason or record.reason.startswith(STOPPED):  # the module may be mended
+        return len(record.trials) >= settings.budget.num_trials
+    return is_spent(record.reason, settings.budget)
 
 
 def replay(
@@ -131,8 +130,12 @@ def replay(
     """
     pending: dict[str, Verdict] = {}
     params: dict[str, Any] = {}  # of each trial by then
+    again: set[str] = set()  # trained for their models alone: all that they report was told before
     for event in events:
         id, kind = event.get("trial", ""), event["type"]
+        again |= {id} if kind == "reopened" else set()
+        if id in again:
+            continue
         if kind == "suggested":
             params[id] = event["params"]
             searcher.replay(int(id), event["params"])

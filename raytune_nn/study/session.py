@@ -20,19 +20,19 @@ from raytune_nn.search.searcher import Searcher
 from raytune_nn.space.space import Space
 from raytune_nn.store.bucket_lease import hold
 from raytune_nn.store.checkpoints import Retention, States
-from raytune_nn.store.folder import StudyFolder, write_json, write_yaml
+from raytune_nn.store.folder import StudyFolder, write_yaml
 from raytune_nn.store.journal import Event, Journal, read_journal, torn_lines
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
+from raytune_nn.study.cache import Cache
 from raytune_nn.study.conductor import Conductor, Listener
 from raytune_nn.study.failures import Failures
-from raytune_nn.study.results import summary, versions, write_results
+from raytune_nn.study.keeper import Keeper
+from raytune_nn.study.results import versions, write_results, write_summary
 from raytune_nn.study.resume import check_branches, is_finished, replay
 from raytune_nn.study.room import Room
 from raytune_nn.trial.task import StudyContext
-
-SUMMARY_SECONDS = 10.0  # how old summary.json may be while a study runs
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,12 @@ class StudyPlan:
     num_trials: int
     command: str  # what was typed
     fidelity: Fidelity = EPOCHS
+    cache: Cache | None = None  # None: every trial is trained
+
+    @property
+    def gpus(self) -> float:
+        """That a trial holds, with all its workers."""
+        return self.settings.resources.gpus * self.settings.resources.workers
 
     def context(self, folder: StudyFolder) -> StudyContext:
         """What the slots need to know."""
@@ -120,10 +126,10 @@ def open_study(plan: StudyPlan, folder: StudyFolder, listener: Listener) -> Iter
         try:
             listener(_write_opened(plan, folder, record, journal, len(events)), record)
             retention = retry.run(partial(_retention, plan, folder, record), folder.checkpoints)
-            keeper = _Keeper(folder, retention, retry, listener, journal)
+            keeper = Keeper(folder, retention, retry, listener, journal)
             conductor = _conductor(plan, folder, record, journal, retry, keeper)
             for id, verdict in pending.items():
-                conductor.carry_out(record.trials[id], verdict)
+                conductor.endings.carry_out(record.trials[id], verdict)
             try:
                 with conductor.by_hand.listening(folder):
                     yield conductor
@@ -157,13 +163,14 @@ def _conductor(
         States(folder.checkpoints, retry, folder.files),
         plan.searcher,
         plan.scheduler,
-        Budget(settings.budget, plan.objective, settings.resources.gpus * settings.resources.workers),
+        Budget(settings.budget, plan.objective, plan.gpus),
         plan.num_trials,
         Failures(settings.failures, record),
         listener,
         plan.fidelity,
         Secrets([plan.config, plan.branches]),
         Room(folder, 0.0 if folder.url else settings.checkpoints.min_free, settings.failures.storage_timeout, retry),
+        plan.cache,
     )
 
 
@@ -173,49 +180,14 @@ def _write_opened(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, jou
         events=events,
         name=folder.name,
         command=plan.command,
+        gpus=plan.gpus,
         versions=versions(),
         branches=plan.branches,
         torn=torn_lines(folder.journal),
     )
     record.apply(event)
-    _write_summary(folder, record)
+    write_summary(folder, record)
     return event
-
-
-def _write_summary(folder: StudyFolder, record: StudyRecord) -> None:
-    write_json(folder.summary, summary(record))
-    folder.publish(folder.summary)
-
-
-class _Keeper:
-    """Hears every event: drops checkpoints that nobody needs, refreshes the summary, and passes the event on."""
-
-    def __init__(
-        self, folder: StudyFolder, retention: Retention, retry: Retry, listener: Listener, journal: Journal
-    ) -> None:
-        self._folder, self._retention, self._retry, self._listener = folder, retention, retry, listener
-        self._journal = journal
-        self._written = time.monotonic()
-
-    def __call__(self, event: Event, record: StudyRecord) -> None:
-        if event["type"] in ("ended", "closed", "fell_back", "resumed") or event.get("saved"):
-            if self._folder.url:  # what a driver elsewhere would go on from must not go before it knows of this
-                self._journal.sync(force=True)
-            self._retry.run(partial(self._drop, event, record), self._folder.checkpoints)
-        if event["type"] in ("held", "freed") or time.monotonic() - self._written > SUMMARY_SECONDS:
-            self._retry.run(partial(_write_summary, self._folder, record))
-            self._written = time.monotonic()
-        self._listener(event, record)
-
-    def _drop(self, event: Event, record: StudyRecord) -> None:
-        if event["type"] == "ended":
-            self._retention.trial_ended(record.trials[event["trial"]], record)
-        elif event.get("saved") or event.get("source") is not None:
-            self._retention.state_saved(record.trials[event["trial"]])
-        elif event["type"] == "fell_back":
-            self._retention.state_given_up(record.trials[event["trial"]])
-        elif event["type"] == "closed" and event["status"] != "interrupted":
-            self._retention.study_ended()
 
 
 def read_record(folder: StudyFolder, objective: Objective) -> StudyRecord:

@@ -1,4 +1,4 @@
-"""How trials end, or are tried again: written down, and told to all who wait for it."""
+"""How trials end, pause or are tried again: written down, and told to all who wait for it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from raytune_nn.config.secrets import Secrets
 from raytune_nn.errors import RaytuneError
-from raytune_nn.search.scheduler import Scheduler
+from raytune_nn.search.scheduler import Decision, Scheduler, Verdict
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.causes import diagnose, shorten
 from raytune_nn.store.record import StudyRecord
@@ -48,8 +48,29 @@ class TrialEndings:
         """The trial is over."""
         self._write("ended", trial=trial.id, state=state, reason=reason, **more)
         self._dispatcher.end(trial.id)
+        if trial.until:  # they know its end already
+            return
         self._scheduler.on_end(trial.id, state == "complete")
         self._searcher.on_end(trial.id, trial.params, self._record.final_score(trial), state)
+
+    def carry_out(self, trial: TrialRecord, verdict: Verdict) -> None:
+        """Stops or pauses a trial after its last report, as the scheduler has decided.
+
+        A trial whose training came to its own end at this report is not paused: it is complete.
+        """
+        pauses = verdict.decision is Decision.PAUSE
+        if pauses and not self._scheduler.pauses:
+            raise TypeError(f"{type(self._scheduler).__name__} paused trial {trial.id}, but its `pauses` is false")
+        if pauses and not (trial.just_saved or trial.partial):
+            self.end(trial, "complete")
+            return
+        reason = verdict.words(self._record.objective.maximise)
+        self._write("decided", trial=trial.id, epoch=trial.epochs, decision=str(verdict.decision), reason=reason)
+        self._dispatcher.end(trial.id)
+        if pauses:
+            self._searcher.on_pause(trial.id, trial.params)
+        else:
+            self.end(trial, "stopped", reason)
 
     def fail(self, trial: TrialRecord, error: str, out_of_memory: bool, lost: bool, counts: bool) -> str:
         """The trial failed, and is tried again or over; returns why the study ends, empty where it goes on.

@@ -168,7 +168,7 @@ def _standalone(config: dict[str, Any], resolved: dict[str, Any]) -> dict[str, A
     Model and data hold values only, so that they can be built without Hydra, but for what comes from the environment;
     elsewhere references stay, so that an override of ``budget.max_epochs`` reaches the Trainer too.
     """
-    study = {**resolved["study"], "name": None, "resume": "auto", "trial": None}
+    study = {**resolved["study"], "name": None, "resume": "auto", "cache": [], "trial": None}
     parts = {"model": resolved["model"], "data": resolved["data"], "study": study, **_of_one_worker(config)}
     return {**config, **parts, "search": None, "search_space": {}, "mode": "run"}
 

@@ -123,7 +123,7 @@ def drawing() -> float:
     from raytune_nn.search.asha import ASHA
     from raytune_nn.store.record import StudyRecord
 
-    budget = schema.BudgetConfig(TRIALS, EPOCHS, None, None, None)
+    budget = schema.BudgetConfig(TRIALS, EPOCHS, None, None, None, None, None)
     console = Console(file=io.StringIO(), width=120, height=40, force_terminal=True)
     record, scheduler = StudyRecord(Objective("val_acc", True, schema.Take.best)), ASHA(EPOCHS)
     settings = schema.Config(verbose=1, budget=budget)

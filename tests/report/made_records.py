@@ -11,9 +11,10 @@ from raytune_nn.store.journal import Event
 from raytune_nn.store.record import StudyRecord
 
 
-def make_settings(verbose: int = 1, max_epochs: int = 9) -> schema.Config:
-    """The two settings that the live view reads."""
-    budget = schema.BudgetConfig(num_trials=4, max_epochs=max_epochs, max_hours=None, max_gpu_hours=None, target=None)
+def make_settings(verbose: int = 1, max_epochs: int = 9, **limits: Any) -> schema.Config:
+    """The settings that the live view reads; keywords are keys of ``budget``."""
+    unset = dict.fromkeys(("max_hours", "max_gpu_hours", "max_total_epochs", "stagnation", "target"))
+    budget = schema.BudgetConfig(num_trials=4, max_epochs=max_epochs, **(unset | limits))
     return schema.Config(verbose=verbose, budget=budget)
 
 

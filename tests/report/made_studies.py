@@ -22,6 +22,7 @@ COMMAND = "python -m raytune_nn +search=asha study.name=first"
 def make_settings(max_epochs: int = 9, gpus: float = 0) -> schema.Config:
     """Those that the report reads."""
     limits: dict[str, Any] = {"max_hours": None, "max_gpu_hours": None, "target": None}
+    limits |= {"max_total_epochs": None, "stagnation": None}
     return schema.Config(
         budget=schema.BudgetConfig(num_trials=4, max_epochs=max_epochs, **limits),
         resources=schema.ResourcesConfig(cpus=1, gpus=gpus, memory=None, workers=1),

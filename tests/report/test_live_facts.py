@@ -26,12 +26,19 @@ SPACE = Space({"optimizer.lr": LogUniform(1e-4, 1e-1)})
 class Watched:
     """A study under a scheduler, and what a terminal shows of it."""
 
-    def __init__(self, scheduler: Scheduler | None = None, trials: int = 16, width: int = 100, **told: Any) -> None:
+    def __init__(
+        self,
+        scheduler: Scheduler | None = None,
+        trials: int = 16,
+        width: int = 100,
+        limits: dict[str, Any] | None = None,
+        **told: Any,
+    ) -> None:
         self.told, self.scheduler = Told(**told), scheduler
         self.console = Console(
             file=io.StringIO(), width=width, height=40, force_terminal=True, color_system=None, legacy_windows=False
         )
-        self.view = LiveView(make_settings(), trials, self.console, slots=2, scheduler=scheduler)
+        self.view = LiveView(make_settings(**(limits or {})), trials, self.console, slots=2, scheduler=scheduler)
 
     def tell(self, type: str, **fields: Any) -> None:
         self.view.heard(self.told.tell(type, **fields), self.told.record)
@@ -129,6 +136,14 @@ def test_without_a_scheduler_there_is_no_line_of_it() -> None:
     watched = Watched()
     watched.start("0")
     assert not [line for line in watched.lines() if line.startswith(("search ", "last "))]
+
+
+def test_the_limit_that_is_nearest() -> None:
+    watched = Watched(limits={"max_total_epochs": 8, "max_hours": 10.0, "stagnation": 5})
+    watched.start("0")
+    watched.report("0", 1, 0.5)
+    watched.report("0", 2, 0.5)
+    assert "limit   25% of budget.max_total_epochs=8" in watched.lines()
 
 
 def test_what_a_scheduler_gives_no_reason_for_is_told_too() -> None:

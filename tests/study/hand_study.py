@@ -41,7 +41,7 @@ def make_settings(**budget: Any) -> schema.Config:
     every_minutes, keep_best = budget.pop("every_minutes", None), budget.pop("keep_best", 1)
     keep_states, min_free = budget.pop("keep_states", schema.KeepStates.none), budget.pop("min_free", 0)
     limits: dict[str, Any] = {"num_trials": 6, "max_epochs": EPOCHS} | dict.fromkeys(
-        ("max_hours", "max_gpu_hours", "target")
+        ("max_hours", "max_gpu_hours", "max_total_epochs", "stagnation", "target")
     )
     return schema.Config(
         mode=schema.Mode.run,

@@ -11,7 +11,7 @@ from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.record import StudyRecord
-from raytune_nn.study.budget import Budget, check_budget
+from raytune_nn.study.budget import Budget, check_budget, is_spent
 
 
 def budget(objective: Objective = OBJECTIVE, gpus: float = 1, **limits: Any) -> Budget:
@@ -67,7 +67,10 @@ def test_nan_reaches_no_target() -> None:
     assert budget(target=0.9).reaches_target(float("nan")) == ""
 
 
-@pytest.mark.parametrize("key", ["num_trials", "max_epochs", "max_hours", "max_gpu_hours"])
+LIMITS = ["num_trials", "max_epochs", "max_hours", "max_gpu_hours", "max_total_epochs", "stagnation"]
+
+
+@pytest.mark.parametrize("key", LIMITS)
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_a_limit_that_cannot_be_kept_is_refused(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match=f"budget.{key} must be greater than 0") as caught:
@@ -77,4 +80,34 @@ def test_a_limit_that_cannot_be_kept_is_refused(key: str, value: float) -> None:
 
 def test_limits_that_can_be_kept() -> None:
     check_budget(make_settings().budget, OBJECTIVE)
-    check_budget(make_settings(max_hours=0.01, max_gpu_hours=1, target=-5.0).budget, OBJECTIVE)
+    limits = {"max_hours": 0.01, "max_gpu_hours": 1, "max_total_epochs": 1, "stagnation": 1, "target": -5.0}
+    check_budget(make_settings(**limits).budget, OBJECTIVE)
+
+
+@pytest.mark.parametrize(
+    ("reason", "limits", "spent"),
+    [
+        ("", {}, False),
+        ("budget.max_hours=1 is spent", {"max_hours": 1.0}, True),
+        ("budget.max_hours=1 is spent", {"max_hours": 0.5}, True),
+        ("budget.max_hours=1 is spent", {"max_hours": 1.5}, False),
+        ("budget.max_hours=0.333333 is spent", {"max_hours": 1 / 3}, True),
+        ("budget.max_total_epochs=50 is spent", {"max_total_epochs": 50}, True),
+        ("budget.max_total_epochs=50 is spent", {"max_total_epochs": 51}, False),
+        ("budget.max_total_epochs=50 is spent", {}, False),
+        ("budget.stagnation=3 is spent", {"stagnation": 3}, True),
+        ("budget.stagnation=3 is spent", {"stagnation": 4}, False),
+        ("budget.max_gpu_hours=1 is spent", {"max_gpu_hours": 9.0}, True),
+        ("budget.target=0.9 is reached: 0.95", {}, True),
+    ],
+)
+def test_a_raised_limit_is_not_spent(reason: str, limits: dict[str, Any], spent: bool) -> None:
+    assert is_spent(reason, make_settings(**limits).budget) is spent
+
+
+def test_epochs_are_those_of_all_trials() -> None:
+    made = record()
+    made.epochs = 9
+    assert budget(max_total_epochs=10).spent(made) == ""
+    made.epochs = 10
+    assert budget(max_total_epochs=10).spent(made) == "budget.max_total_epochs=10 is spent"

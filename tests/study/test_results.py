@@ -83,6 +83,7 @@ def test_the_summary_has_what_programs_read(study: Study) -> None:
             "epochs": 6,
         },
         "seconds": {"wall": study.now - 101.0, "busy": 1.5},
+        "gpu_hours": 0.0,
         "best": {"trial": "0", "value": 0.75, "epoch": 2, "params": {"lr": 0.1, "act": "relu"}},
         "failures": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"], "traceback": "Traceback\nE: 0"}],
         "retried": [{"cause": "E: 0 (a.py:1)", "count": 1, "trials": ["3"]}],

@@ -22,7 +22,7 @@ from raytune_nn.space.parse import parse_space
 from raytune_nn.store.folder import StudyFolder, write_json
 from raytune_nn.store.journal import Journal, read_journal
 from raytune_nn.store.lease import Lease
-from raytune_nn.study import session
+from raytune_nn.study import keeper
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.session import open_study, read_record
 
@@ -204,7 +204,7 @@ def test_other_options_of_a_chosen_group_are_refused(folder: StudyFolder) -> Non
 
 
 def test_the_summary_is_refreshed_while_the_study_runs(folder: StudyFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "SUMMARY_SECONDS", -1.0)
+    monkeypatch.setattr(keeper, "SUMMARY_SECONDS", -1.0)
     with open_study(make_plan(), folder, Heard()) as conductor:
         train(conductor, 0.5)
         assert summary_of(folder)["counts"]["complete"] == 1
