@@ -113,7 +113,7 @@ class Conductor:
             return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
-        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged") if report.get(key)}
+        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged", "machine") if report.get(key)}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **more)
         values = self.record.objective.values(report["metrics"])
