@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import Progress
 
@@ -47,12 +48,29 @@ def reproduce(composed: Composed) -> None:
         raise ConfigError("0 <= reproduce.tolerance < 1 must hold", tolerance, "reproduce.tolerance=0.01")
     recorded, model = _find(composed)
     # Its runs in a logger stay as they are; keys that its version did not have are as they are here.
-    stored = type_config({**composed.config, **yaml.safe_load(recorded.config), "logger": {}})
+    stored = _typed({**composed.config, **yaml.safe_load(recorded.config), "logger": {}})
     if stored.settings.resources.workers > 1:
         rule = "mode=reproduce trains with one worker, so the study's trials must have had one"
         raise ConfigError(rule, f"resources.workers={stored.settings.resources.workers}", "another study.name")
     with tempfile.TemporaryDirectory(prefix="rtnn-") as scratch:
         _compare(recorded, stored, scratch, model, composed.settings)
+
+
+def _typed(config: dict[str, Any]) -> Composed:
+    try:
+        return type_config(config)
+    except OmegaConfBaseException as error:
+        found = str(error).splitlines()[0]
+        raise ConfigError("a study must be of a version whose keys this one has", found, "its own version") from error
+
+
+def _merged(study: StudyContext, recorded: Recorded) -> dict[str, Any]:
+    """The trial's configuration at its beginning."""
+    try:
+        return merge_params(study.config, study.branches, recorded.parts[0].params)
+    except (KeyError, TypeError, AttributeError) as error:
+        rule = "the parameters of a trial must be keys of its study's configuration"
+        raise ConfigError(rule, recorded.parts[0].params, "copy the folder from its study again") from error
 
 
 def _find(composed: Composed) -> tuple[Recorded, Path | None]:
@@ -115,7 +133,7 @@ def _compare(recorded: Recorded, stored: Composed, scratch: str, model: Path | N
     study = StudyContext(
         stored.config, recorded.branches, read_objective(stored.settings.objective), scratch, waits_at=None
     )
-    config = merge_params(study.config, study.branches, recorded.parts[0].params)
+    config = _merged(study, recorded)
     check = TargetCheck([resolved(config)], stored.settings.security.allow_targets, [config])
     isolation = prepare(study, check)
     here = this_machine(config)
@@ -134,10 +152,8 @@ def _compare(recorded: Recorded, stored: Composed, scratch: str, model: Path | N
 
 
 def _train(repetition: Repetition, recorded: Recorded, comparison: Comparison, verbose: int) -> None:
-    trial, made = (
-        recorded.trial,
-        f"trial {recorded.trial} must make its {counted(len(recorded.reports), 'report')} again",
-    )
+    trial, count = recorded.trial, len(recorded.reports)
+    made = f"trial {trial} must make its {counted(count, 'report')} again"
     console, last = Console(), recorded.reports[-1]["epoch"]
     with Progress(console=console, transient=True, disable=verbose != 1 or not console.is_terminal) as progress:
         bar = progress.add_task(f"trial {trial} again", total=count)
@@ -165,9 +181,10 @@ def _train(repetition: Repetition, recorded: Recorded, comparison: Comparison, v
 
 
 def _schedule(recorded: Recorded) -> str:
-    """Whose weights they were until when."""
-    parts = [f"trial {part.trial} until epoch {part.reports[-1]['epoch']}" for part in recorded.parts]
-    return ", then ".join(parts)
+    """Whose weights they were until when; a member that went on with other parameters is named again."""
+    changes = zip(recorded.parts, [*recorded.parts[1:], None], strict=True)
+    last = [one for one, next in changes if next is None or (one.trial, one.params) != (next.trial, next.params)]
+    return ", ".join(f"trial {part.trial} to epoch {part.reports[-1]['epoch']}" for part in last)
 
 
 def _weights(recorded: Recorded, trained: Path, model: Path) -> str:

@@ -20,6 +20,7 @@ from raytune_nn.store.lineage import Part, read_lineage
 from raytune_nn.store.record import StudyRecord
 
 TRIAL = "trial.json"
+_TYPES = {"study": str, "trial": str, "config": str, "branches": dict, "versions": dict, "value": int | None}
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,9 @@ def load_recorded(folder: Path) -> Recorded:
         tree = json.loads(content)
         parts = tuple(_part(part) for part in tree["parts"])
         recorded = Recorded(**{**tree, "parts": parts})
-        if not (isinstance(yaml.safe_load(recorded.config), dict) and recorded.parts):
-            raise ValueError("a configuration and reports are missing")
+        wrong = [name for name, type in _TYPES.items() if not isinstance(getattr(recorded, name), type)]
+        if wrong or not parts or not isinstance(yaml.safe_load(recorded.config), dict):
+            raise ValueError(", ".join(wrong) or ("config" if parts else "parts"))
     except (ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
         rule = f"{TRIAL} of a best/ folder must be as it was written"
         found = f"{path}: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
@@ -101,7 +103,11 @@ def _content(report: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part(tree: Mapping[str, Any]) -> Part:
     reports = tuple(
-        {**report, "epoch": int(report["epoch"]), "metrics": {n: float(v) for n, v in report["metrics"].items()}}
+        {
+            "epoch": int(report["epoch"]),
+            "metrics": {name: float(value) for name, value in report["metrics"].items()},
+            "machine": dict(report.get("machine", {})),
+        }
         for report in tree["reports"]
     )
     if not reports:
