@@ -16,7 +16,7 @@ import yaml
 from raytune_nn.errors import ConfigError
 from raytune_nn.store.folder import StudyFolder, usable, write_json
 from raytune_nn.store.journal import Event, read_journal
-from raytune_nn.store.lineage import Part, read_lineage
+from raytune_nn.store.ancestry import Part, read_lineage
 from raytune_nn.store.record import StudyRecord
 
 TRIAL = "trial.json"
