@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from raytune_nn.errors import ConfigError
+from raytune_nn.store.ancestry import Part, read_lineage
 from raytune_nn.store.folder import StudyFolder, usable, write_json
 from raytune_nn.store.journal import Event, read_journal
-from raytune_nn.store.ancestry import Part, read_lineage
 from raytune_nn.store.record import StudyRecord
 
 TRIAL = "trial.json"

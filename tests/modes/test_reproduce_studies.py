@@ -1,4 +1,4 @@
-"""`mode=reproduce` of real studies, trained in this process: pauses, kills, damaged states, copies, folds, best/ alone."""
+"""`mode=reproduce` of real studies, trained in this process: pauses, killed drivers, copies, folds, best/ alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,8 @@ from raytune_nn.store.journal import Event
 
 SMALL = ("seed=1", "cluster.cpus=1", "model.net.width=8", "checkpoints.every_minutes=null")
 ASHA = ("+search=asha", *SMALL, "budget.num_trials=6", "budget.max_epochs=9")
-PBT = (
-    "+search=pbt",
-    *SMALL,
-    "budget.num_trials=4",
-    "budget.max_epochs=10",
-    "search.scheduler.interval=2",
-    "search.scheduler.quantile=0.5",
-)
+TURNS = ("budget.max_epochs=10", "search.scheduler.interval=2", "search.scheduler.quantile=0.5")
+PBT = ("+search=pbt", *SMALL, "budget.num_trials=4", *TURNS)
 EXACT = "every metric equal to the last bit"
 WEIGHTS = "its weights: equal to those of model.ckpt, to the last bit"
 

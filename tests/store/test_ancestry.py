@@ -8,8 +8,8 @@ import pytest
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
-from raytune_nn.store.journal import Event
 from raytune_nn.store.ancestry import Lineage, read_lineage
+from raytune_nn.store.journal import Event
 
 VALUE = Objective("v", True, Take.best)
 
