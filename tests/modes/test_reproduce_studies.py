@@ -78,7 +78,7 @@ def test_members_of_a_population_are_repeated_with_all_that_they_copied(here: Pa
     assert len(copies) >= 2
     said = [reproduced(trial) for trial in "0123"]
     depth = [text.partition("its schedule: ")[2].count("trial ") for text in said]
-    assert max(depth) >= 3, "one has copied a copy"
+    assert sum(trials >= 2 for trials in depth) >= 2, "these have copied others"
     assert run("mode=reproduce", "study.name=first").out.splitlines()[-1] == WEIGHTS
 
 
