@@ -174,6 +174,13 @@ class SearchConfig:
     fidelity: str = "epoch"  # what the scheduler counts: epoch, step (optimizer), or a metric that the module logs
 
 
+@dataclass
+class ReproduceConfig:
+    """How mode=reproduce compares."""
+
+    tolerance: float = MISSING  # share of each metric, where a GPU or another kind of machine decides the last bits
+
+
 class ExportTo(Enum):
     """What mode=export writes."""
 
@@ -214,6 +221,7 @@ class Config:
     param_groups: ParamGroupsConfig = MISSING
     lr_scheduler: dict[str, Any] = MISSING
     lr_range: LrRangeConfig = MISSING
+    reproduce: ReproduceConfig = MISSING
     export: ExportConfig = MISSING
     callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
     logger: dict[str, Any] = MISSING  # beside TensorBoard; without `_target_` there is none

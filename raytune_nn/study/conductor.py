@@ -35,6 +35,7 @@ from raytune_nn.trial.task import TrialTask
 Listener = Callable[[Event, StudyRecord], None]
 
 INTERRUPTED = "interrupted"
+_ALSO = ("saved", "rung", "unsaved", "unlogged", "cached", "machine")  # of a report, where there is such a thing
 STATUS_OF = {ConfigError: "invalid", UnusableError: INTERRUPTED}  # of a study that ends with such a fault
 
 
@@ -121,7 +122,7 @@ class Conductor:
             return False
         if report["checkpoint"] is not None:  # first: a trial that is stopped for its last report keeps its model
             self._write("checkpointed", trial=trial, epoch=report["epoch"], folder=report["checkpoint"])
-        more = {key: report[key] for key in ("saved", "rung", "unsaved", "unlogged", "cached") if report.get(key)}
+        more = {key: report[key] for key in _ALSO if report.get(key)}
         content = {key: report[key] for key in ("epoch", "step", "seconds", "metrics")}
         self._write("reported", trial=trial, **content, **more)
         values = self.record.objective.values(report["metrics"])

@@ -14,6 +14,7 @@ from raytune_nn.store.causes import brief
 from raytune_nn.store.checkpoints import MODEL, STATES
 from raytune_nn.store.folder import StudyFolder, usable, write_json, write_text
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.recorded import read_recorded, write_recorded
 from raytune_nn.store.seal import damage
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.store.trial_table import trials_csv
@@ -133,6 +134,7 @@ def _write_best(folder: StudyFolder, record: StudyRecord) -> None:
         shutil.rmtree(draft, ignore_errors=True)
         left = (*STATES, MODEL) if best.model_damage else STATES
         shutil.copytree(source, draft, ignore=shutil.ignore_patterns(*left))
+        write_recorded(read_recorded(folder, record, best.id), draft)
         shutil.rmtree(folder.best, ignore_errors=True)
         draft.rename(folder.best)
     folder.publish(folder.best)

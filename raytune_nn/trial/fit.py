@@ -22,6 +22,7 @@ from raytune_nn.trial.folds import FoldStates, Send, run_folds
 from raytune_nn.trial.instantiate import setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.lean_loop import lighten
+from raytune_nn.trial.machine import this_machine
 from raytune_nn.trial.other_logger import OtherLogger
 from raytune_nn.trial.outbox import Outbox
 from raytune_nn.trial.pulse import Pulse
@@ -76,7 +77,8 @@ def run_trial(
     logger = SilentLogger(run, task.id) if ranks.rank else _open_logger(study, task, run, outbox)
     named = not ranks.rank and (config.get("logger") or {}).get("_target_") is not None
     other = OtherLogger(logger, task.params, Secrets(config).hide) if named else None
-    tracker = _Tracker(study.objective, lambda report: ranks.agree(send(report)), logger, other, task.values)
+    first = _FirstOfAll(lambda report: ranks.agree(send(report)), this_machine(config))
+    tracker = _Tracker(study.objective, first, logger, other, task.values)
     whose: dict[str, Any] = {"names": {"id": task.id, "study": study.name, "folder": study.folder}}
     whose["open_logger"] = None if other is None else other.open
 
@@ -188,6 +190,17 @@ def quieten(verbose: int) -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for module in ("pytorch_lightning", "lightning", "torchmetrics"):
         warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
+
+
+class _FirstOfAll:
+    """Says with the first report where the trial is trained."""
+
+    def __init__(self, send: Send, machine: dict[str, Any]) -> None:
+        self._send, self._machine = send, machine
+
+    def __call__(self, report: Report) -> bool:
+        machine, self._machine = self._machine, {}
+        return self._send(replace(report, machine=machine) if machine else report)
 
 
 class _Tracker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from raytune_nn.config.fidelity import EPOCHS, Fidelity
@@ -95,4 +95,5 @@ class Report:
     saved: bool = False  # whether the state of the training at exactly this report is on the disk
     rung: int | None = None  # what the trial has reached, where the state is saved because it may pause here
     unlogged: str = ""  # why the configured logger takes nothing; said once
+    machine: dict[str, Any] = field(default_factory=dict)  # where it is trained; said once a piece of work
     unsaved: str = ""  # why there is no safety copy here, though it is time for one; said once

@@ -13,7 +13,7 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.store.seal import damage, is_sealed
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 SHOWN = 5  # names in one message
 
@@ -43,7 +43,7 @@ def load_weights(model: nn.Module, path: str, strict: bool) -> None:
     Raises:
         ConfigError: The file cannot be read safely, or does not fit the model.
     """
-    found, own = _read(path), model.state_dict()
+    found, own = read_weights(path), model.state_dict()
     missing = [name for name in own if name not in found]
     unexpected = [name for name in found if name not in own]
     shapes = {name: (tuple(found[name].shape), tuple(own[name].shape)) for name in found if name in own}
@@ -61,7 +61,12 @@ def load_weights(model: nn.Module, path: str, strict: bool) -> None:
         _say(f"{path}: {len(fitting)} of {len(own)} tensors loaded; {left}")
 
 
-def _read(path: str) -> Mapping[str, Any]:
+def read_weights(path: str) -> Mapping[str, Any]:
+    """The tensors of a file by their names.
+
+    Raises:
+        ConfigError: The file cannot be read safely, or holds something else.
+    """
     import torch
 
     check_weights(path)
@@ -88,6 +93,23 @@ def _read(path: str) -> Mapping[str, Any]:
         )
     weights: Mapping[str, Any] = content
     return weights
+
+
+def differing_weights(path: Path, other: Path) -> list[str]:
+    """The names of tensors that two models do not have alike, to the last bit; NaN equals NaN.
+
+    Raises:
+        ConfigError: A file cannot be read as weights.
+    """
+    ours, theirs = read_weights(str(path)), read_weights(str(other))
+    names = dict.fromkeys([*ours, *theirs])
+    return [name for name in names if name not in ours or name not in theirs or not _alike(ours[name], theirs[name])]
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    return bool(((one == other) | ((one != one) & (other != other))).all())
 
 
 def _first_sentence(error: Exception) -> str:

@@ -39,7 +39,7 @@ def test_a_module_that_exits_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> No
     def exits(*_: object) -> None:
         raise SystemExit(3)
 
-    monkeypatch.setattr("raytune_nn.trial.fit.run_trial", exits)
+    monkeypatch.setattr("raytune_nn.trial.repetition.run_trial", exits)
     ran = run("mode=reproduce", "study.name=first")
     assert (ran.code, ran.rule) == (5, "trial 0 must make its 1 report again")
     assert ran.found == "SystemExit after 0: 3"
@@ -50,7 +50,7 @@ def test_a_module_that_exits_is_no_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> No
         except KeyboardInterrupt:
             exit(1)
 
-    monkeypatch.setattr("raytune_nn.trial.fit.run_trial", is_interrupted)
+    monkeypatch.setattr("raytune_nn.trial.repetition.run_trial", is_interrupted)
     assert run("mode=reproduce", "study.name=first").code == 75
 
 

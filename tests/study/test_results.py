@@ -15,23 +15,27 @@ from raytune_nn.config.objective import Objective
 from raytune_nn.config.schema import Take
 from raytune_nn.errors import UnusableError
 from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import Journal
 from raytune_nn.store.record import StudyRecord
+from raytune_nn.store.recorded import load_recorded
 from raytune_nn.store.seal import write_sealed
 from raytune_nn.store.trial_table import trials_csv
 from raytune_nn.study.results import summary, versions, write_results
 
 
 class Study:
-    """A record, and the checkpoints of its trials."""
+    """A record, its journal, and the checkpoints of its trials."""
 
     def __init__(self, folder: StudyFolder, objective: Objective = OBJECTIVE) -> None:
         self.folder, self.record, self.now = folder, StudyRecord(objective), 100.0
         folder.create()
+        folder.config.write_text("seed: 0\n")
+        self.journal = Journal(folder.journal)
         self.apply("opened", name="s", command="python -m raytune_nn", versions={"ray": "2"})
 
     def apply(self, type: str, **fields: Any) -> None:
         self.now += 1.0
-        self.record.apply({"type": type, "time": self.now, **fields})
+        self.record.apply(self.journal.append(type, **fields) | {"time": self.now})
 
     def trial(self, *values: float, end: str | None = "complete", params: dict[str, Any] | None = None) -> str:
         """A trial; it has a checkpoint of its best report where it has a report."""
@@ -190,7 +194,8 @@ def test_everything_is_written(study: Study) -> None:
     assert json.loads(folder.summary.read_text()) == summary(study.record)
     assert folder.trials.read_text() == trials_csv(study.record)
     assert (folder.best / "model.ckpt").read_text() == "0"
-    assert sorted(path.name for path in folder.path.iterdir()) == ["best", "checkpoints", "summary.json", "trials.csv"]
+    written = {"best", "checkpoints", "summary.json", "trials.csv"}
+    assert {path.name for path in folder.path.iterdir()} == {*written, "config.yaml", "journal"}
 
 
 def test_a_later_best_replaces_the_one_before(study: Study) -> None:
@@ -201,7 +206,9 @@ def test_a_later_best_replaces_the_one_before(study: Study) -> None:
     (study.folder.best / "old").write_text("")
     study.trial(1.0)
     write_results(study.folder, study.record)
-    assert [path.name for path in study.folder.best.iterdir()] == ["model.ckpt"], "nothing of the old one is left"
+    left = {path.name for path in study.folder.best.iterdir()}
+    assert left == {"model.ckpt", "trial.json"}, "nothing of the old one is left"
+    assert load_recorded(study.folder.best).trial == "4"
 
 
 def test_what_a_killed_driver_left_of_a_copy_is_not_the_best(study: Study) -> None:
@@ -210,7 +217,7 @@ def test_what_a_killed_driver_left_of_a_copy_is_not_the_best(study: Study) -> No
     draft.mkdir()
     (draft / "half").write_text("")
     write_results(study.folder, study.record)
-    assert [path.name for path in study.folder.best.iterdir()] == ["model.ckpt"]
+    assert {path.name for path in study.folder.best.iterdir()} == {"model.ckpt", "trial.json"}
     assert not draft.exists()
 
 
@@ -245,7 +252,7 @@ def test_a_damaged_model_is_not_copied_and_a_copy_that_was_made_before_stays(cop
     (source / "model.ckpt").write_text("no")
     study.apply("damaged", trial=trial, file="checkpoints/0/model.ckpt", why="so")
     write_results(study.folder, study.record)
-    left = ["config.yaml", "model.ckpt"] if copied == "whole" else ["config.yaml"]
+    left = ["config.yaml", *(["model.ckpt"] if copied == "whole" else []), "trial.json"]
     assert sorted(path.name for path in best.iterdir()) == left
     assert (best / "config.yaml").read_text() == "seed: 1"
     assert summary(study.record)["damaged"] == [{"file": "checkpoints/0/model.ckpt", "why": "so"}]
