@@ -22,6 +22,7 @@ class Mode(Enum):
     plan = "plan"
     report = "report"
     reproduce = "reproduce"
+    confirm = "confirm"
     lr_range = "lr_range"
     submit = "submit"
     export = "export"
@@ -171,6 +172,16 @@ class SearchConfig:
     fidelity: str = "epoch"  # what the scheduler counts: epoch, step (optimizer), or a metric that the module logs
 
 
+@dataclass
+class ConfirmConfig:
+    """What mode=confirm trains, and how it compares."""
+
+    top: int = MISSING  # configurations: the best of the study, or of its Pareto front
+    seeds: int = MISSING  # trainings of each, all on the same seeds
+    confidence: float = MISSING  # of the intervals; 1 minus it is the level of the tests
+    again: bool = MISSING  # whether to open the test data once more, for other configurations or seeds
+
+
 class ExportTo(Enum):
     """What mode=export writes."""
 
@@ -211,6 +222,7 @@ class Config:
     param_groups: ParamGroupsConfig = MISSING
     lr_scheduler: dict[str, Any] = MISSING
     lr_range: LrRangeConfig = MISSING
+    confirm: ConfirmConfig = MISSING
     export: ExportConfig = MISSING
     callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
     logger: dict[str, Any] = MISSING  # beside TensorBoard; without `_target_` there is none
