@@ -94,6 +94,7 @@ def _confirmed(
     rows = zip(chosen, inner.configurations, trainings, found.values, looked.parameters, strict=True)
     event = {
         "metric": found.metric,
+        "of": plan.objective.metric,
         "maximise": plan.objective.maximise,
         "on": found.on,
         "why": found.why,

@@ -31,7 +31,7 @@ def confirmed_text(event: Event) -> str:
 
 def heads_of(event: Event) -> tuple[str, ...]:
     """Heads of the columns of ``row``."""
-    return ("mean", f"{event['confidence']:.0%} interval", "in the study", "p", "parameters", "")
+    return ("mean", f"{event['confidence']:.0%} interval", f"{event['of']} in the study", "p", "parameters", "")
 
 
 def row(candidate: dict[str, Any], event: Event) -> tuple[str, ...]:
