@@ -53,6 +53,7 @@ def test_a_bench_that_fails_costs_the_others_nothing(book: Path) -> None:
         "decisions",
         "report",
         "watching",
+        "confirm",
     ]
     assert found["epoch"] == "yesterday"
     assert found["decisions"] == "today\n\nof decisions"

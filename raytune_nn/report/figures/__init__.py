@@ -37,8 +37,8 @@ class Section:
 FIGURES: tuple[Section, ...] = (
     Section(
         "Means over seeds",
-        "What mode=confirm compared: a dot is a training, the large mark the mean with its interval, and the stroke what "
-        "the study had seen on validation rows.",
+        "What mode=confirm compared: a dot is a training, the large mark the mean with its interval, and the stroke "
+        "what the study had seen on validation rows.",
         confirmed.draw,
     ),
     Section(
