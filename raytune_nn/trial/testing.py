@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import wraps
@@ -104,8 +105,7 @@ class Tester:
             )
             with process:
                 try:
-                    process.stdin.write(request)  # type: ignore[union-attr]
-                    process.stdin.close()  # type: ignore[union-attr]
+                    print(request, file=process.stdin, flush=True)  # it stays open: its end is that of the driver
                     for line in process.stdout or ():
                         answer = json.loads(line)
                         if "refusal" in answer:
@@ -259,8 +259,14 @@ def _answers(what: str, tester: Tester, models: Sequence[Model]) -> Iterator[dic
             return
 
 
+def _end_with_driver() -> None:
+    os.read(0, 1)
+    os._exit(1)
+
+
 def _answer() -> None:
-    request = json.load(sys.stdin)
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_driver, daemon=True).start()
     with os.fdopen(os.dup(1), "w") as file:
         os.dup2(2, 1)  # the user's modules may print
         try:

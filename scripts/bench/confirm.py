@@ -214,7 +214,7 @@ def _train(point: dict[str, Any], seed: int, epochs: int) -> tuple[int, float, f
         model.train()
         for x, y in data.train_dataloader():
             optimizer.zero_grad()
-            cross_entropy(model(x), y).backward()
+            cross_entropy(model(x), y).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         model.eval()
         now = _accuracy(model, data.val_dataloader())

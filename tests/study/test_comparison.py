@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from raytune_nn.study.comparison import Measured, compare, holm, interval, paired_p, std_error
 
