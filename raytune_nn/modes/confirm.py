@@ -34,7 +34,7 @@ from raytune_nn.study.interrupt import Signals
 from raytune_nn.study.results import write_results
 from raytune_nn.study.resume import stored_config
 from raytune_nn.study.session import read_finished
-from raytune_nn.trial.testing import Looked, Model, Tester, find_twin
+from raytune_nn.trial.tester import Looked, Model, Tester, find_twin
 
 RECOMMENDED = "recommended"  # folder of the model, in that of the trainings
 

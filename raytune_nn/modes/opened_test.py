@@ -17,7 +17,7 @@ from raytune_nn.store.checkpoints import MODEL, STATES
 from raytune_nn.store.folder import usable
 from raytune_nn.store.trial import TrialRecord
 from raytune_nn.study.comparison import Measured, compare
-from raytune_nn.trial.testing import Model, Tester, find_twin
+from raytune_nn.trial.tester import Model, Tester, find_twin
 
 LINE_SECONDS = 10.0  # between two lines of how far the test is
 

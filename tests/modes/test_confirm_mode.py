@@ -15,7 +15,7 @@ from raytune_nn.modes.opened_test import judged
 from raytune_nn.report.study import Study, read_study
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Journal
-from raytune_nn.trial.testing import find_twin
+from raytune_nn.trial.tester import find_twin
 
 VALUES = {"0": 0.5, "1": 0.9, "2": 0.8, "3": 0.85}
 
