@@ -22,6 +22,7 @@ class Mode(Enum):
     plan = "plan"
     report = "report"
     reproduce = "reproduce"
+    confirm = "confirm"
     lr_range = "lr_range"
     submit = "submit"
     export = "export"
@@ -181,6 +182,16 @@ class ReproduceConfig:
     tolerance: float = MISSING  # share of each metric, where a GPU or another kind of machine decides the last bits
 
 
+@dataclass
+class ConfirmConfig:
+    """What mode=confirm trains, and how it compares."""
+
+    top: int = MISSING  # configurations: the best of the study, or of its Pareto front
+    seeds: int = MISSING  # trainings of each, all on the same seeds
+    confidence: float = MISSING  # of the intervals; 1 minus it is the level of the tests
+    again: bool = MISSING  # whether to open the test data once more, for other configurations or seeds
+
+
 class ExportTo(Enum):
     """What mode=export writes."""
 
@@ -222,6 +233,7 @@ class Config:
     lr_scheduler: dict[str, Any] = MISSING
     lr_range: LrRangeConfig = MISSING
     reproduce: ReproduceConfig = MISSING
+    confirm: ConfirmConfig = MISSING
     export: ExportConfig = MISSING
     callbacks: dict[str, Any] = MISSING  # name -> callback; null leaves one out
     logger: dict[str, Any] = MISSING  # beside TensorBoard; without `_target_` there is none

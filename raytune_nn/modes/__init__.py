@@ -43,6 +43,10 @@ def _run(composed: Composed, signals: Signals) -> StudyFolder | None:
         from raytune_nn.modes.reproduce import reproduce
 
         reproduce(composed)
+    elif mode is Mode.confirm:
+        from raytune_nn.modes.confirm import confirm
+
+        confirm(composed, signals)
     elif mode is Mode.lr_range:
         from raytune_nn.modes.lr_range import lr_range
 

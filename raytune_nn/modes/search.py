@@ -39,12 +39,13 @@ def search(composed: Composed, signals: Signals) -> StudyFolder:
     if checked.address is None:
         check_headroom(checked.capacity, plan.settings.resources)
     with LiveView(plan.settings, plan.num_trials, slots=checked.capacity.slots, scheduler=plan.scheduler) as view:
-        conductor = _run(checked, view, signals)
+        conductor = run_trials(checked, view, signals)
     show_ending(plan, folder, conductor.record, conductor.fault, signals)
     return folder
 
 
-def _run(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
+def run_trials(checked: Checked, view: LiveView, signals: Signals) -> Conductor:
+    """Starts a cluster and runs the trials on it until the study has ended or is interrupted."""
     plan, settings = checked.plan, checked.plan.settings
     grace = settings.cluster.grace_seconds
     if plan.cache is not None:

@@ -43,6 +43,7 @@ class StudyRecord:
         self.stagnation = Stagnation(objective)
         self.causes = Causes()  # of failures
         self.damages: list[Event] = []  # files of checkpoints that could not be used
+        self.confirmed: Event = {}  # what mode=confirm came to, the last time
 
     @classmethod
     def fold(cls, objective: Objective, events: Iterable[Event], keep_best: int = 1) -> StudyRecord:
@@ -108,7 +109,7 @@ class StudyRecord:
         handler = getattr(self, f"_on_{event['type']}", None)
         if handler is not None:
             handler(event)
-        if self._session_started:
+        if self._session_started and event["type"] != "confirmed":  # long after the study's own time
             self.wall_seconds = self.wall_until(event["time"])
 
     def _on_opened(self, event: Event) -> None:
@@ -233,6 +234,9 @@ class StudyRecord:
 
     def _on_freed(self, event: Event) -> None:
         self.reason = ""
+
+    def _on_confirmed(self, event: Event) -> None:
+        self.confirmed = event
 
     def _on_closed(self, event: Event) -> None:
         self.status, self.reason = event["status"], event.get("reason", "")

@@ -61,6 +61,7 @@ def summary(record: StudyRecord) -> dict[str, Any]:
         "gpu_hours": round(record.gpu_hours(record.study.get("gpus", 0.0)), 6),
         "best": None if best is None else _best(best, record),
         **_front(record),
+        **_confirmed(record),
         **_failures(record),
         **_damaged(record),
         "began": record.study.get("time"),
@@ -104,6 +105,17 @@ def _front(record: StudyRecord) -> dict[str, Any]:
         for trial in record.front
     ]
     return {"pareto_front": front}
+
+
+def _confirmed(record: StudyRecord) -> dict[str, Any]:
+    """Where mode=confirm was run: what it came to, the best mean first."""
+    event = record.confirmed
+    if not event:
+        return {}
+    whole = ("metric", "on", "openings", "confidence", "seeds", "best", "tied", "recommended")
+    each = ("trial", "values", "mean", "low", "high", "p", "parameters")
+    candidates = [{key: candidate[key] for key in each} for candidate in event["candidates"]]
+    return {"confirmed": {**{key: event[key] for key in whole}, "candidates": candidates}}
 
 
 def _damaged(record: StudyRecord) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raytune_nn.report.figures import (
+    confirmed,
     contour,
     history,
     importances,
@@ -34,6 +35,12 @@ class Section:
 
 
 FIGURES: tuple[Section, ...] = (
+    Section(
+        "Means over seeds",
+        "What mode=confirm compared: a dot is a training, the large mark the mean with its interval, and the stroke "
+        "what the study had seen on validation rows.",
+        confirmed.draw,
+    ),
     Section(
         "Optimisation history",
         "Each mark is a trial when it reached its value, the line is the best so far, and crosses at the edge are "

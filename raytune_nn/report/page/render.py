@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from raytune_nn import __version__
+from raytune_nn.report.confirmed import heads_of, row, sentences
 from raytune_nn.report.figures.look import COLOURS
 from raytune_nn.report.page.costs import costs
 from raytune_nn.report.page.figures import Figure, as_json, figures
@@ -17,6 +18,7 @@ from raytune_nn.report.page.theme import themes
 from raytune_nn.report.page.trials import trial_table
 from raytune_nn.report.page.winner import compare_leaders
 from raytune_nn.report.study import Study
+from raytune_nn.report.tables import counted
 from raytune_nn.store.causes import Cause, brief
 from raytune_nn.store.folder import write_text
 
@@ -57,12 +59,29 @@ def _head(study: Study) -> dict[str, Any]:
         "notices": list(notices(study)),
         "cards": cards(study),
         "compared": compare_leaders(study),
+        "confirmed": _confirmed(study),
         "mattered": mattered(study) if study.record.trials else [],
         "commands": to_type(study),
         "version": __version__,
         "versions": " · ".join(f"{name} {number}" for name, number in made_by.items()),
         "made": time.strftime("%Y-%m-%d %H:%M"),
         "place": study.folder.place,
+    }
+
+
+def _confirmed(study: Study) -> dict[str, Any]:
+    """What mode=confirm came to; empty where it was not asked."""
+    event = study.record.confirmed
+    if not event:
+        return {}
+    rows = [(each["trial"], row(each, event)) for each in event["candidates"]]
+    seeds = counted(len(event["seeds"]), "seed")
+    return {
+        "explains": f"{event['metric']} of each configuration, trained from the beginning on {seeds}.",
+        "says": sentences(event),
+        "heads": heads_of(event),
+        "rows": rows,
+        "recommended": event["recommended"],
     }
 
 
@@ -81,6 +100,7 @@ def _contents(parts: Mapping[str, Any], drawn: Sequence[Figure]) -> list[tuple[s
     first = [("summary", "Summary")]
     if parts["compared"] is not None:
         first.append(("winner", parts["compared"].title))
+    first += [("confirmed", "Who really won")] if parts["confirmed"] else []
     first += [("mattered", "What mattered")] if parts["mattered"] else []
     middle = [("commands", "To type"), *((each.id, each.title) for each in drawn), ("costs", "What it cost")]
     last = [("failures", "What went wrong")] if parts["failures"] or parts["retried"] else []

@@ -63,7 +63,7 @@ def pieces_of(events: Sequence[Event]) -> list[Piece]:
             begun[id].last = event["epoch"]
         elif state := _end(event):
             ends(id, state)
-    runs = bool(events) and events[-1]["type"] != "closed"
+    runs = bool(events) and events[-1]["type"] not in ("closed", "confirmed")
     for left in list(begun):
         ends(left, RUNS if runs else CUT_OFF)
     return pieces
@@ -78,6 +78,8 @@ def _timed(events: Iterable[Event]) -> Iterator[tuple[Event, float]]:
     """Each event with its second of the study's time."""
     earlier = now = started = 0.0
     for event in events:
+        if event["type"] == "confirmed":  # is no part of it
+            continue
         if event["type"] == "opened":
             earlier, started = now, event["time"]
         now = max(now, earlier + event["time"] - started) if started else 0.0
