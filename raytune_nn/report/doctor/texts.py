@@ -13,7 +13,7 @@ from raytune_nn.report.doctor.prescription import after_study, after_trial
 from raytune_nn.report.study import Study
 from raytune_nn.report.tables import counted, named_results
 
-WIDTH = 80  # columns
+WIDTH, IN = 80, "  "  # columns; what stands below a kind
 SHOWN_TRIALS, SHOWN_IDS = 3, 8  # of a kind: with their numbers, and by name
 NAMED_KINDS = 3  # in one line
 MANY = 0.25  # of the trials: said at the end of a study, whoever won
@@ -22,10 +22,10 @@ MANY = 0.25  # of the trials: said at the end of a study, whoever won
 def study_text(study: Study, seen: Examination) -> str:
     """What is wrong in a study: each kind with its most telling trials, the best first."""
     ill, looked = seen.ill, len(seen.order)
-    told = [f"{counted(len(ill), 'trial')} of {looked} with findings"] if ill else ["nothing was found"]
-    examined = f"{counted(seen.reports, 'report')} of {counted(looked, 'trial')}: {'; '.join(told)}"
+    found = f"something was found in {len(ill)}" if ill else f"nothing was found of {', '.join(looked_for(()))}"
     silent = len(study.record.trials) - looked
-    lines = [*_row("examined", examined), *(_row("", f"{counted(silent, 'trial')} without a report") if silent else [])]
+    more = f"; {counted(silent, 'more trial')} have not reported" if silent else ""
+    lines = _folded(f"{counted(seen.reports, 'report')} of {counted(looked, 'trial')} examined: {found}{more}")
     for finding in seen.found.study:
         lines += ["", str(finding.kind), *_evidence(finding.evidence, finding)]
     for count in seen.found.counts:
@@ -38,13 +38,13 @@ def trial_text(study: Study, seen: Examination, id: str) -> str:
     """What is wrong with one trial, in the order in which it showed, or what was looked for in vain."""
     trial, findings, unseen = study.record.trials[id], seen.found.trials[id], seen.found.unseen.get(id, [])
     value = f", {named_results(trial, study.record)} at epoch {trial.value_epoch}" if trial.value is not None else ""
-    lines = _row("trial", f"{id}: {trial.state} after {counted(trial.epochs, 'epoch')}{value}")
+    lines = _folded(f"trial {id}: {trial.state} after {counted(trial.epochs, 'epoch')}{value}")
     for finding in findings:
         lines += ["", f"{finding.kind} since epoch {finding.epoch}", *_evidence(finding.evidence, finding)]
-        lines += _row("", f"rule: {finding.source}") if finding.source else []
+        lines += _folded(f"rule: {finding.source}", IN)
     if not findings:
         kinds = ", ".join(looked_for(unseen))
-        lines += _row("examined", f"nothing was found; looked for: {kinds}" if kinds else "nothing can be looked for")
+        lines += _folded(f"nothing was found; looked for: {kinds}" if kinds else "nothing can be looked for")
     lines += _unseen((one, "") for one in unseen)
     return "\n".join([*lines, *_commands(study, after_trial(study, trial, findings), [])])
 
@@ -56,7 +56,7 @@ def ending_text(study: Study, seen: Examination) -> str:
     ill, looked = len(seen.ill), len(seen.order)
     if not (of_best or seen.found.study or ill > MANY * looked):
         return ""
-    told = [f"{finding.kind} of {finding.evidence.partition(':')[0]}" for finding in seen.found.study[:1]]
+    told = [f"{finding.kind}, {finding.evidence.partition(':')[0]}" for finding in seen.found.study[:1]]
     told += [f"the best trial: {', '.join(dict.fromkeys(finding.kind for finding in of_best))}"] if of_best else []
     if ill > bool(of_best):
         kinds = ", ".join(f"{count.kind} ({len(count.trials)})" for count in seen.found.counts[:NAMED_KINDS])
@@ -70,9 +70,9 @@ def _kind(count: Count, study: Study, seen: Examination) -> Iterator[str]:
     best = study.record.best
     for id, finding in pairs[:SHOWN_TRIALS]:
         who = f"trial {id}{', the best' if best is not None and id == best.id else ''}, epoch {finding.epoch}"
-        yield from _row("", f"{who}: {finding.evidence}")
+        yield from _folded(f"{who}: {finding.evidence}", IN)
     if rest := [id for id, _ in pairs[SHOWN_TRIALS:]]:
-        yield from _row("", f"and {counted(len(rest), 'more trial')}: {listed(rest)}")
+        yield from _folded(f"and {counted(len(rest), 'more trial')}: {listed(rest)}", IN)
     yield from _try(count.action)
 
 
@@ -82,21 +82,21 @@ def listed(ids: Sequence[str]) -> str:
 
 
 def _evidence(text: str, finding: Finding) -> Iterator[str]:
-    yield from _row("", text)
+    yield from _folded(text, IN)
     yield from _try(finding.action)
 
 
 def _unseen(pairs: Iterable[tuple[Unseen, str]]) -> list[str]:
     lines: list[str] = []
     for one, of in pairs:
-        lines += _row("", f"{', '.join(one.kinds)}: {one.why}{of}")
+        lines += _folded(f"{', '.join(one.kinds)}: {one.why}{of}", IN)
         lines += _try(one.action)
     return ["", "not looked for", *lines] if lines else []
 
 
 def _try(action: str) -> list[str]:
     """On a line of its own, whole: it is to be copied."""
-    return [f"{'':<12}try {action}"] if action else []
+    return [f"{IN}try {action}"] if action else []
 
 
 def _commands(study: Study, command: str, trials: Sequence[str]) -> list[str]:
@@ -105,9 +105,8 @@ def _commands(study: Study, command: str, trials: Sequence[str]) -> list[str]:
     return ["", *(f"{name:<12}{text}" for name, text in rows)] if rows else []
 
 
-def _row(name: str, text: str) -> list[str]:
-    """Folded beside its name."""
+def _folded(text: str, indent: str = "") -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=f"{name:<12}", subsequent_indent=" " * 12,
+        text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip

@@ -10,10 +10,11 @@ from raytune_nn.report.doctor.diagnose import Count
 from raytune_nn.report.doctor.examination import WHY_NOT, Examination, examine
 from raytune_nn.report.doctor.finding import Finding, Kind
 from raytune_nn.report.doctor.prescription import after_study
+from raytune_nn.report.doctor.texts import listed
 from raytune_nn.report.study import Study
 from raytune_nn.report.tables import counted
 
-SHOWN_TRIALS = 10  # of a kind
+SHOWN_TRIALS = 5  # of a kind
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Told:
 
 def told_by_doctor(study: Study) -> Told | None:
     """None before any trial has reported."""
+    if not any(trial.epochs for trial in study.record.trials.values()):
+        return None
     seen = examine(study)
     if seen is None:
         return Told(f"The trainings were not examined: {WHY_NOT}.", [], [], [], [])
-    if not seen.order:
-        return None
     unseen = [(", ".join(one.kinds), f"{one.why} ({counted(n, 'trial')})", one.action) for one, n in seen.unseen()]
     kinds = [_shown(count, study, seen) for count in seen.found.counts]
     return Told(_examined(study, seen), seen.found.study, kinds, unseen, list(_commands(study, seen)))
@@ -68,8 +69,7 @@ def _examined(study: Study, seen: Examination) -> str:
 def _shown(count: Count, study: Study, seen: Examination) -> Shown:
     pairs = seen.of_kind(count)
     left = len(pairs) - SHOWN_TRIALS
-    one = mode_command(study.folder, "doctor", "study.trial=…")
-    more = f"and {counted(left, 'more trial')}; any of them: {one}" if left > 0 else ""
+    more = f"and {counted(left, 'more trial')}: {listed([id for id, _ in pairs[SHOWN_TRIALS:]])}" if left > 0 else ""
     told = f"{len(count.trials):,} of {counted(len(seen.order), 'trial')}"
     source = pairs[0][1].source if pairs else ""
     return Shown(str(count.kind), told, count.action, source, pairs[:SHOWN_TRIALS], more)
