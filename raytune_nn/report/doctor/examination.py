@@ -28,6 +28,12 @@ class Examination:
         """The trials in which something was found, the best first."""
         return [id for id in self.order if self.found.trials[id]]
 
+    @property
+    def kinds(self) -> list[Kind]:
+        """What was looked for in one trial at least."""
+        looked = {kind for some in self.found.unseen.values() for kind in looked_for(some)}
+        return [kind for kind in Kind if kind in looked]
+
     def of_kind(self, count: Count) -> list[tuple[str, Finding]]:
         """Trials that show it, the best first, with what was found first."""
         wanted = set(count.trials)

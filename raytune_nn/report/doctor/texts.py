@@ -22,7 +22,7 @@ MANY = 0.25  # of the trials: said at the end of a study, whoever won
 def study_text(study: Study, seen: Examination) -> str:
     """What is wrong in a study: each kind with its most telling trials, the best first."""
     ill, looked = seen.ill, len(seen.order)
-    found = f"something was found in {len(ill)}" if ill else f"nothing was found of {', '.join(looked_for(()))}"
+    found = f"something was found in {len(ill)}" if ill else f"nothing was found of {', '.join(seen.kinds)}"
     silent = len(study.record.trials) - looked
     more = f"; {counted(silent, 'more trial')} have not reported" if silent else ""
     lines = _folded(f"{counted(seen.reports, 'report')} of {counted(looked, 'trial')} examined: {found}{more}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from raytune_nn.report.commands import mode_command
 from raytune_nn.report.doctor.diagnose import Count
 from raytune_nn.report.doctor.examination import WHY_NOT, Examination, examine
-from raytune_nn.report.doctor.finding import Finding, Kind
+from raytune_nn.report.doctor.finding import Finding
 from raytune_nn.report.doctor.prescription import after_study
 from raytune_nn.report.doctor.texts import listed
 from raytune_nn.report.study import Study
@@ -58,7 +58,7 @@ def _examined(study: Study, seen: Examination) -> str:
     of_best = seen.found.trials.get(best.id, []) if best is not None else []
     told = f"Looked at {seen.reports:,} reports of {counted(looked, 'trial')}: "
     if not ill:
-        return f"{told}nothing was found of {', '.join(kind for kind in Kind if kind is not Kind.bound)}."
+        return f"{told}nothing was found of {', '.join(seen.kinds)}."
     told += f"something was found in {ill:,} of them"
     if best is None:
         return f"{told}."
