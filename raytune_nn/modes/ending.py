@@ -6,10 +6,10 @@ import sys
 
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
 from raytune_nn.report.collector import no_collector
+from raytune_nn.report.commands import commands, report_command, report_line
 from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.study import Study
-from raytune_nn.report.commands import commands, report_command, report_line
 from raytune_nn.report.tables import counted, winner
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal

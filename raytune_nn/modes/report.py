@@ -6,11 +6,11 @@ from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError
 from raytune_nn.modes.existing import find_existing, read_existing
 from raytune_nn.report.collector import no_collector
+from raytune_nn.report.commands import commands, report_line
 from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.page.render import write_report
 from raytune_nn.report.study import Study
-from raytune_nn.report.commands import commands, report_line
 from raytune_nn.report.tables import counted, trials_table, winner
 from raytune_nn.study.results import write_results
 

@@ -12,8 +12,8 @@ from raytune_nn.cluster.newcomers import Newcomers
 from raytune_nn.config.compose import Composed
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
-from raytune_nn.report.live import LiveView
 from raytune_nn.report.commands import tensorboard
+from raytune_nn.report.live import LiveView
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.conductor import Conductor

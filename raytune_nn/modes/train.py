@@ -11,8 +11,8 @@ from raytune_nn.config.compose import Composed
 from raytune_nn.errors import InterruptedStudyError, UnusableError
 from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
-from raytune_nn.report.live import LiveView
 from raytune_nn.report.commands import tensorboard
+from raytune_nn.report.live import LiveView
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals

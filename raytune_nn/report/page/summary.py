@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from raytune_nn import __version__
+from raytune_nn.report.commands import commands, reproduce_command, tensorboard
 from raytune_nn.report.page.costs import gpus_of_trial, saved_epochs, states
 from raytune_nn.report.page.durations import format_seconds
 from raytune_nn.report.study import Study
-from raytune_nn.report.commands import commands, reproduce_command, tensorboard
 from raytune_nn.report.tables import counted, format_results, rank
 from raytune_nn.store.trial import TrialRecord
 
