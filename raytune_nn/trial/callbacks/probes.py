@@ -119,7 +119,7 @@ class Probes(Callback):
     def _show(self, trainer: Trainer) -> None:
         """Puts the means among the metrics; not by ``self.log``, which would take longer than to measure them."""
         if self._found:
-            sums = torch.stack([sum(v for v, _ in notes) for notes in self._found.values()])  # type: ignore[arg-type]
+            sums = torch.stack([torch.stack([v for v, _ in notes]).sum() for notes in self._found.values()])
             for (name, notes), value in zip(self._found.items(), sums.tolist(), strict=True):
                 mean = value / sum(count for _, count in notes)
                 self._shown[name] = torch.tensor(
