@@ -22,7 +22,7 @@ class History:
 
     id: str
     objective: Objective
-    config: Mapping[str, Any]  # groups of `READ`, the sampled values in it; interpolations unresolved
+    config: Mapping[str, Any]  # `READ`, the sampled values in it, and `search_space`; interpolations unresolved
     params: Mapping[str, Any]  # dotted path -> sampled value
     state: str  # as `TrialRecord.state`
     epochs: tuple[int, ...]  # of the reports, ascending
@@ -93,7 +93,7 @@ class Histories:
 
     def __init__(self, objective: Objective, config: Mapping[str, Any], branches: Branches | None = None) -> None:
         self._objective = objective
-        self._config = {name: config[name] for name in READ if name in config}
+        self._config = config
         self._branches: Branches = branches or {}
         self._courses: dict[str, _Course] = {}
         self._configs: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}  # of these parameters
@@ -170,7 +170,9 @@ class Histories:
 
 def _merged(config: Mapping[str, Any], branches: Branches, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The configuration with these values; those of groups that are not read are left out."""
-    return merge_params(config, branches, {path: value for path, value in params.items() if _group(path) in config})
+    read = {name: config[name] for name in READ if name in config}
+    merged = merge_params(read, branches, {path: value for path, value in params.items() if _group(path) in read})
+    return {**merged, "search_space": config.get("search_space", {})}
 
 
 def _group(path: str) -> str:
