@@ -73,17 +73,21 @@ def test_it_need_not_have_ended_well(status: str, here: Path) -> None:
     assert "divergence: 1 of 2 trials" in ran.out
 
 
-def test_one_trial_has_its_numbers_and_a_command_that_composes(here: Path) -> None:
-    Left(here).train(WELL).train([0.5, 0.4, float("nan")], "diverged", **{"optimizer.lr": 0.5}).close()
+@pytest.mark.parametrize("sampled", ["optimizer.lr", "model.net.dropout"])
+def test_one_trial_has_its_numbers_and_a_command_that_composes(sampled: str, here: Path) -> None:
+    Left(here).train(WELL).train([0.5, 0.4, float("nan")], "diverged", **{sampled: 0.01}).close()
     ran = run(*DOCTOR, "study.trial=1")
     assert (ran.code, ran.err) == (0, "")
     assert "trial 1: diverged after 3 epochs" in ran.out
     assert "divergence since epoch 3" in ran.out
     command = ran.out.splitlines()[-1].removeprefix("next").split()
     assert command[-1] == "study.name=first-2"
-    composed = compose(*command[3:])
-    assert composed.settings.search is None
-    assert composed.settings.optimizer["lr"] < 0.5
+    config = compose(*command[3:]).config
+    if sampled == "optimizer.lr":
+        assert config["search_space"]["optimizer"]["lr"]["high"] == 0.001, "no other trial is to meet that"
+    else:
+        assert config["search"] is None
+        assert (config["model"]["net"]["dropout"], config["optimizer"]["lr"]) == (0.01, 0.0003)
 
 
 def test_a_trial_without_findings_says_what_was_looked_for(here: Path) -> None:

@@ -69,3 +69,8 @@ def looked_for(unseen: Iterable[Unseen]) -> list[Kind]:
     """What was looked for in a trial, where this could not be."""
     left_out = {kind for one in unseen for kind in one.kinds}
     return [kind for kind in Kind if kind is not Kind.bound and kind not in left_out]
+
+
+def kinds_of(one: Unseen) -> str:
+    """What could not be looked for, in words."""
+    return ", ".join(one.kinds) if looked_for([one]) else "whatever can be wrong with a trial"

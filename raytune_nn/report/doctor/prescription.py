@@ -15,7 +15,7 @@ from raytune_nn.store.trial import TrialRecord
 def after_study(study: Study, seen: Examination) -> str:
     """The study again where the space ends too early, or its most common kind is to be mended; empty: nothing is to be.
 
-    What the space tunes cannot be set for all of its trials, so such advice stays with the trials.
+    What the space samples cannot be set for all of its trials, so such advice stays with the trials.
     """
     actions = [finding.action for finding in seen.found.study]
     actions += [count.action for count in seen.found.counts[:1] if not actions and not _tunes(study, count.action)]
@@ -25,10 +25,15 @@ def after_study(study: Study, seen: Examination) -> str:
 
 
 def after_trial(study: Study, trial: TrialRecord, findings: Sequence[Finding]) -> str:
-    """The trial trained alone, with what its first finding advises; empty where there is none."""
+    """The trial trained alone, with what its first finding advises; empty where there is none.
+
+    Where the advice is of the search space, the study again: its other trials would meet the same.
+    """
     overrides = _words(finding.action for finding in findings[:1])
-    if not overrides or not _typed(study):
+    if not overrides:
         return ""
+    if any(word.startswith("search_space.") for word in overrides):
+        return another_command(study.folder, _typed(study), *overrides)
     return training_command(study.folder, _typed(study), trial.params, *overrides)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from raytune_nn.report.commands import mode_command
 from raytune_nn.report.doctor.diagnose import Count
-from raytune_nn.report.doctor.examination import Examination, looked_for
+from raytune_nn.report.doctor.examination import Examination, kinds_of, looked_for
 from raytune_nn.report.doctor.finding import Finding, Unseen
 from raytune_nn.report.doctor.prescription import after_study, after_trial
 from raytune_nn.report.study import Study
@@ -89,7 +89,7 @@ def _evidence(text: str, finding: Finding) -> Iterator[str]:
 def _unseen(pairs: Iterable[tuple[Unseen, str]]) -> list[str]:
     lines: list[str] = []
     for one, of in pairs:
-        lines += _folded(f"{', '.join(one.kinds)}: {one.why}{of}", IN)
+        lines += _folded(f"{kinds_of(one)}: {one.why}{of}", IN)
         lines += _try(one.action)
     return ["", "not looked for", *lines] if lines else []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from raytune_nn.report.commands import mode_command
 from raytune_nn.report.doctor.diagnose import Count
-from raytune_nn.report.doctor.examination import WHY_NOT, Examination, examine
+from raytune_nn.report.doctor.examination import WHY_NOT, Examination, examine, kinds_of
 from raytune_nn.report.doctor.finding import Finding
 from raytune_nn.report.doctor.prescription import after_study
 from raytune_nn.report.doctor.texts import listed
@@ -47,7 +47,7 @@ def told_by_doctor(study: Study) -> Told | None:
     seen = examine(study)
     if seen is None:
         return Told(f"The trainings were not examined: {WHY_NOT}.", [], [], [], [])
-    unseen = [(", ".join(one.kinds), f"{one.why} ({counted(n, 'trial')})", one.action) for one, n in seen.unseen()]
+    unseen = [(kinds_of(one), f"{one.why} ({counted(n, 'trial')})", one.action) for one, n in seen.unseen()]
     kinds = [_shown(count, study, seen) for count in seen.found.counts]
     return Told(_examined(study, seen), seen.found.study, kinds, unseen, list(_commands(study, seen)))
 
