@@ -36,7 +36,7 @@ VANISHED = 1e-2  # gradient norm of the first group / that of the last, which is
 ALIVE = 1e-5
 DEAD = 0.4  # share of a group's units
 
-NEAR_BOUND = 0.1  # of a range, at its end
-PRESSED = 0.5  # of the best trials there: the best value may lie outside
-BEST_SHARE = 0.2  # of the trials
+NEAR_BOUND = 0.2  # of a range, at its end
+BY_CHANCE = 0.03  # the best trials are there so often with at most this probability, if the parameter did not matter
+BEST_SHARE = 0.25  # of the trials: the best
 LEAST_BEST = 3
