@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from raytune_nn.report.doctor.finding import Kind
 
-EPOCHS = 12
+EPOCHS = 10
 NETWORKS = ("MLP", "CNN", "LSTM")
 SHARED = (f"budget.max_epochs={EPOCHS}", "data.batch_size=64", "optimizer.lr=3e-3", "callbacks=probes")
 _READER = ("model=recurrent", "data.image=false", "~model.net", "+model.net={_target_: doctor_faults.RowReader}")
@@ -65,7 +65,7 @@ FAULTS: dict[str, Fault] = {
         of={"MLP": ("optimizer.lr=1e-2",), "CNN": ("optimizer.lr=1e-2",), "LSTM": ("optimizer.lr=1e-2",)},
     ),
     "noisy labels": Fault(
-        *(Kind.over_fitting, frozenset(), ("data.train_fraction=0.15", "data.batch_size=16", "budget.max_epochs=30")),
+        *(Kind.over_fitting, frozenset(), ("data.train_fraction=0.15", "data.batch_size=16", "budget.max_epochs=24")),
         of={"CNN": ("model.net.channels=32",), "LSTM": ("model.net.hidden_size=64",)},
         callback=_target("NoisyLabels"),
     ),
