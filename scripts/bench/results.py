@@ -56,9 +56,7 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "report": [Command("report.py", 2)],
         "watching": [Command("watching.py", 2)],
         "doctor": [
-            Command(
-                f"doctor.py --seeds {2 if quick else 10} --recipe-seeds 0 --studies 0 --repeats 0", 3 if quick else 15
-            ),
+            Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --repeats 0", 1.5 * seeds),
             Command("doctor.py --seeds 0 --studies 0 --repeats 0", 5, needs=SHARED / "data"),
             Command("doctor.py --seeds 0 --recipe-seeds 0 --repeats 0", 3),
             Command(f"doctor.py --seeds 0 --recipe-seeds 0 --studies 0 --repeats {short}", 1),
