@@ -11,7 +11,7 @@ from raytune_nn.report.doctor.actions import in_space, shown
 from raytune_nn.report.doctor.finding import Finding, Kind
 from raytune_nn.report.doctor.history import History
 from raytune_nn.report.doctor.signals import number
-from raytune_nn.report.doctor.thresholds import BEST_SHARE, LEAST_BEST, NEAR_BOUND, PRESSED
+from raytune_nn.report.doctor.thresholds import BEST_SHARE, BY_CHANCE, LEAST_BEST, NEAR_BOUND
 from raytune_nn.space.domains import Domain, LogRandInt, LogUniform
 from raytune_nn.space.space import Space
 
@@ -19,7 +19,7 @@ _SOURCE = "Bergstra & Bengio 2012, Random Search for Hyper-Parameter Optimizatio
 
 
 def pressed(histories: Sequence[History], space: Space) -> list[Finding]:
-    """A finding for each bound at which half of the best trials are.
+    """A finding for each bound at which more of the best trials are than by chance (a binomial test, one-sided).
 
     Ranges only: the options of a choice have no order. A parameter of a branch is judged by the trials of that branch.
     Of several objectives each has its own best trials, and one is enough.
@@ -50,7 +50,7 @@ def _goals(histories: Sequence[History]) -> int:
 
 
 def _best(histories: Sequence[History], goal: int) -> list[History]:
-    """The best fifth by one metric, of those that came as far as any; a few at least."""
+    """The best quarter by one metric; a few at least."""
     ended = [history for history in histories if history.state in ("complete", "stopped", "paused", "running")]
     valued = [(value, history) for history in ended if (value := _value(history, goal)) is not None]
     valued.sort(key=lambda pair: pair[0], reverse=True)
@@ -78,11 +78,20 @@ def _of(path: str, domain: Domain, best: Sequence[History]) -> Iterable[Finding]
     for side, bound, other in (("high", high, low), ("low", low, high)):
         near = [value for value in values if (value - bound) / (other - bound) <= NEAR_BOUND]
         action = _wider(path, domain, side, best[0])
-        if len(near) > PRESSED * len(values) and action is not None:
+        if action is not None and _by_chance(domain, len(near), len(values)) <= BY_CHANCE:
             typed = getattr(domain, side)
             listed = ", ".join(number(history.params[path]) for history in best[:5])
             evidence = f"{len(near)} of the {len(best)} best trials are near {path} {side}={typed:g}: {listed}"
             yield Finding(Kind.bound, 0, evidence, action, _SOURCE)
+
+
+def _by_chance(domain: Domain, near: int, count: int) -> float:
+    """How likely so many of the trials are near one end, if they were drawn from the domain."""
+    from scipy.stats import binomtest  # not at the start of every command
+
+    size = domain.size()
+    share = NEAR_BOUND if size is None else max(NEAR_BOUND, 1 / size)  # of few numbers, one is a large share
+    return float(binomtest(near, count, share, alternative="greater").pvalue)
 
 
 def _ends(domain: Any) -> tuple[float, float]:

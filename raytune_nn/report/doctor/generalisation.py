@@ -14,9 +14,11 @@ from raytune_nn.report.doctor.thresholds import (
     FITTED,
     LATE_GAP,
     LEAST_REPORTS,
+    LEFT,
     NEAR_GAP,
     NO_TRANSFER,
     RISE,
+    SMALL_RISE,
 )
 
 
@@ -31,11 +33,11 @@ def over_fits(signals: Signals) -> Finding | None:
     smoothed = smooth(validation)
     best = min(range(len(smoothed)), key=lambda place: smoothed[place] if smoothed[place] >= 0 else math.inf)
     last, least = middle(validation[-FEW_REPORTS:]), smoothed[best]
-    fitted = middle(training[-FEW_REPORTS:])
-    if not (last > (1 + RISE) * least > 0 and fitted < FITTED * training[best] and fitted < last):
+    fitted, rise = middle(training[-FEW_REPORTS:]), SMALL_RISE if last > LEFT * training[0] else RISE
+    if not (last > (1 + rise) * least > 0 and fitted < FITTED * training[best] and fitted < last):
         return None
     places = range(best + 1, len(smoothed))
-    place = next((place for place in places if smoothed[place] > (1 + RISE) * least), len(smoothed) - 1)
+    place = next((place for place in places if smoothed[place] > (1 + rise) * least), len(smoothed) - 1)
     epochs = signals.history.epochs
     evidence = (
         f"validation loss {number(last)}, up {last / least - 1:.0%} from {number(least)} at epoch {epochs[best]}, "

@@ -16,6 +16,7 @@ from raytune_nn.report.doctor.thresholds import (
     SWING,
     SWING_FLOOR,
     SWINGS,
+    WEAK_SCORE,
     WORSE_THAN_CHANCE,
 )
 
@@ -67,8 +68,8 @@ def worse_than_chance(signals: Signals) -> Finding | None:
     if accuracy is None or curve is None or len(curve) < FEW_REPORTS:
         return None
     right, last = middle(accuracy[-FEW_REPORTS:]), middle(curve[-FEW_REPORTS:])
-    if not 0 < right < 1 or not last > WORSE_THAN_CHANCE * max(1.0, -math.log(right)):
-        return None
+    if not 0 < right < WEAK_SCORE or not last > WORSE_THAN_CHANCE * max(1.0, -math.log(right)):
+        return None  # a loss in other units may be as large where the answers are right
     chance = f"answers at random with the accuracy of {number(right)} have {number(-math.log(right))}"
     return _diverged(signals, len(curve) - FEW_REPORTS, f"training loss {number(last)} at the end; {chance}")
 

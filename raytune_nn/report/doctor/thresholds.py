@@ -7,10 +7,12 @@ them on other networks.
 LEAST_REPORTS = 5  # of which a curve's shape can be read
 FEW_REPORTS = 3  # of which a level can be read
 
-RISE = 0.12  # of the validation loss above its least: over-fitting
+RISE = 0.25  # of the validation loss above its least: over-fitting; or
+SMALL_RISE = 0.05  # so much, where it ends above
+LEFT = 0.2  # this share of the first training loss
 FITTED = 0.5  # and the training loss has fallen to this share of what it was there
 EARLY_GAP = 1.3  # validation loss / training loss, from the first reports on: they are of different rows
-NEAR_GAP = 1.1  # likewise, where in addition
+NEAR_GAP = 1.05  # likewise, where in addition
 NO_TRANSFER = 0.1  # of what the training loss lost in its first half, the validation loss lost less than this share
 LATE_GAP = 1.5  # validation loss / training loss at the end, of either
 
@@ -25,7 +27,7 @@ BLOWN_UP = 2.0  # training loss / its least before, and
 BACK_UP = 0.5  # it is above this share of its first: diverged
 WORSE_THAN_CHANCE = 3.0  # training loss / cross entropy of answers at random: diverged
 SWING = 0.15  # of a loss, from report to report, and
-SWING_FLOOR = 0.02  # of its first value: a swing
+SWING_FLOOR = 0.04  # of its first value: a swing
 SWINGS = 0.25  # of the reports at which the direction turns with two swings: oscillation
 LEAST_SWINGS = 3
 
@@ -34,9 +36,9 @@ GROWING = 30.0  # gradient norm of a group / that of the last one, and
 GROWN = 3.0  # the norm itself: they grow on their way back
 VANISHED = 1e-2  # gradient norm of the first group / that of the last, which is itself above
 ALIVE = 1e-5
-DEAD = 0.4  # share of a group's units
+DEAD = 0.5  # share of a group's units
 
-NEAR_BOUND = 0.1  # of a range, at its end
-PRESSED = 0.5  # of the best trials there: the best value may lie outside
-BEST_SHARE = 0.2  # of the trials
+NEAR_BOUND = 0.2  # of a range, at its end
+BY_CHANCE = 0.03  # the best trials are there so often with at most this probability, if the parameter did not matter
+BEST_SHARE = 0.25  # of the trials: the best
 LEAST_BEST = 3
