@@ -28,6 +28,7 @@ class Mode(Enum):
     export = "export"
     list = "list"
     stop = "stop"
+    doctor = "doctor"
 
 
 class Resume(Enum):
@@ -60,7 +61,7 @@ class StudyConfig:
     name: str | None = MISSING  # folder under `storage`; null: a timestamp with the choices in it
     storage: str = MISSING  # folder that holds studies, or s3://bucket/prefix or gs://bucket/prefix
     resume: Resume = MISSING
-    trial: str | None = MISSING  # that mode=reproduce repeats (null: the best), or mode=stop ends (null: the study)
+    trial: str | None = MISSING  # that mode=reproduce repeats (null: the best), mode=stop ends or mode=doctor examines
     cache: list[str] = MISSING  # folders of earlier studies, or storages of them, whose trials need no training again
 
 

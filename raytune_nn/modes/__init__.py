@@ -63,6 +63,10 @@ def _run(composed: Composed, signals: Signals) -> StudyFolder | None:
         from raytune_nn.modes.stop import stop
 
         stop(composed)
+    elif mode is Mode.doctor:
+        from raytune_nn.modes.doctor import doctor
+
+        doctor(composed)
     elif mode is Mode.submit:
         from raytune_nn.modes.submit import submit
 

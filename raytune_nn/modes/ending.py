@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from raytune_nn.errors import InterruptedStudyError, NoSuccessfulTrialError, RaytuneError
 from raytune_nn.report.collector import no_collector
 from raytune_nn.report.commands import commands, report_command, report_line
+from raytune_nn.report.doctor.examination import examine
+from raytune_nn.report.doctor.texts import ending_text
 from raytune_nn.report.exports import leave_exports
 from raytune_nn.report.failures import failures
 from raytune_nn.report.study import Study
 from raytune_nn.report.tables import counted, winner
 from raytune_nn.store.folder import StudyFolder
-from raytune_nn.store.journal import read_journal
+from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.failures import STOPPED
 from raytune_nn.study.interrupt import Signals
@@ -47,8 +50,7 @@ def show_ending(
     if record.best is None:
         of_folds = " of all its folds" if record.objective.folds else ""
         states = f"{record.counts['failed']} failed, {record.counts['diverged']} diverged"
-        if signals is not None:
-            _leave_files(plan, folder, record, signals)
+        _add_to_words(plan, folder, record, signals)
         since = f"; ended since {record.reason}" if record.reason else ""
         raise NoSuccessfulTrialError(
             f"a study needs one trial that ends with a finite value{of_folds}",
@@ -57,8 +59,29 @@ def show_ending(
         )
     print(winner(record, folder))
     print(others, flush=True)  # before the files, which take a moment
+    _add_to_words(plan, folder, record, signals)
+
+
+def _add_to_words(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, signals: Signals | None) -> None:
+    """The files of a search that has just ended, and what the doctor says of it, or of a single training."""
     if signals is not None:
         _leave_files(plan, folder, record, signals)
+    elif plan.settings.search is None:
+        _show_findings(_study(plan, folder, record, list(read_journal(folder.journal))))
+
+
+def _study(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, events: Sequence[Event]) -> Study:
+    return Study(folder, record, events, plan.settings, plan.space, plan.config)
+
+
+def _show_findings(study: Study) -> None:
+    """Where something is wrong; a study has ended well also where its trainings cannot be examined."""
+    try:
+        seen = examine(study)
+        if seen is not None and (told := ending_text(study, seen)):
+            print(told)
+    except Exception as error:
+        print(f"raytune_nn: not examined: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, signals: Signals) -> None:
@@ -73,8 +96,10 @@ def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, sign
 
             events = list(read_journal(folder.journal))
             leave_exports(folder, record, events)
-            write_report(Study(folder, record, events, plan.settings, plan.space))
-        print(report_line(folder))
+            study = _study(plan, folder, record, events)
+            write_report(study)
+            print(report_line(folder))
+            _show_findings(study)
     except KeyboardInterrupt:
         print(f"{'report':<12}{report_command(folder)}")
     except Exception as error:

@@ -14,6 +14,7 @@ from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.commands import tensorboard
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.live_doctor import LiveDoctor
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.conductor import Conductor
@@ -38,7 +39,8 @@ def search(composed: Composed, signals: Signals) -> StudyFolder:
         return folder
     if checked.address is None:
         check_headroom(checked.capacity, plan.settings.resources)
-    with LiveView(plan.settings, plan.num_trials, slots=checked.capacity.slots, scheduler=plan.scheduler) as view:
+    slots, warns = checked.capacity.slots, LiveDoctor(plan.objective, plan.config, plan.scheduler.copies)
+    with LiveView(plan.settings, plan.num_trials, slots=slots, scheduler=plan.scheduler, doctor=warns) as view:
         conductor = run_trials(checked, view, signals)
     show_ending(plan, folder, conductor.record, conductor.fault, signals)
     return folder

@@ -13,6 +13,7 @@ from raytune_nn.modes.ending import show_ending
 from raytune_nn.modes.preflight import Checked, preflight
 from raytune_nn.report.commands import tensorboard
 from raytune_nn.report.live import LiveView
+from raytune_nn.report.live_doctor import LiveDoctor
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.interrupt import Signals
@@ -39,7 +40,11 @@ def train(composed: Composed, signals: Signals) -> StudyFolder:
         return folder
     isolation = _prepared(checked)
     signals.opening()
-    with LiveView(plan.settings, plan.num_trials) as view, open_study(plan, folder, view.heard) as conductor:
+    warns = LiveDoctor(plan.objective, plan.config, copies=False)
+    with (
+        LiveView(plan.settings, plan.num_trials, doctor=warns) as view,
+        open_study(plan, folder, view.heard) as conductor,
+    ):
         if plan.cache is not None:
             plan.cache.begin(view.say)
         view.say(f"watch it: {tensorboard(folder)}")

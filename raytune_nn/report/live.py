@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from raytune_nn.config.schema import Config
+from raytune_nn.report.live_doctor import LiveDoctor
 from raytune_nn.report.live_table import NARROW, WIDE, LiveTable
 from raytune_nn.report.shown_trials import ShownTrials
 from raytune_nn.report.tables import counted, damage_line, named_results
@@ -46,6 +47,7 @@ class LiveView:
         num_trials: How many trials the progress bar stands for.
         slots: How many of them run at a time.
         scheduler: Says how far trials have come, in its own terms; None: none cuts them short.
+        doctor: Warns of what is wrong with trainings; None: nobody does.
     """
 
     def __init__(
@@ -55,9 +57,10 @@ class LiveView:
         console: Console | None = None,
         slots: int = 1,
         scheduler: Scheduler | None = None,
+        doctor: LiveDoctor | None = None,
     ) -> None:
         self._settings, self._num_trials, self._slots = settings, num_trials, slots
-        self._scheduler = scheduler or NoScheduler()
+        self._scheduler, self._doctor = scheduler or NoScheduler(), doctor
         self._console = console or Console(file=sys.stdout)
         self._record: StudyRecord | None = None
         self._trials = ShownTrials()
@@ -116,6 +119,10 @@ class LiveView:
         if event.get("unlogged") and not self._told_unlogged and self._settings.verbose:
             self._told_unlogged = True
             self._print(f"logger, of trial {event['trial']}: {event['unlogged']}")
+        warnings = self._doctor.heard(event) if self._doctor is not None and self._settings.verbose else []
+        if self._live is None:  # else they stand in the table
+            for warning in warnings:
+                self._print(warning)
         pauses = event["type"] == "decided" and event["decision"] == "pause"
         if (event["type"] == "ended" or pauses) and self._live is None and self._settings.verbose:
             self._line(record)
@@ -193,7 +200,9 @@ class LiveView:
         self._bar.update(self._task, completed=self._done(record) + part, description=state, left=self._left(record))
         if width < NARROW:
             return Group(table.trials(), self._bar)
-        facts = table.facts(self._slots, self._num_trials, self._scheduler.standing(), self._nearest_limit(record))
+        warnings = [] if self._doctor is None else self._doctor.lines
+        limit = self._nearest_limit(record)
+        facts = table.facts(self._slots, self._num_trials, self._scheduler.standing(), limit, warnings)
         return Group(table.trials(), facts, self._bar)
 
     def _nearest_limit(self, record: StudyRecord) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -61,7 +61,7 @@ class LiveTable:
             row.append(Text(" ".join(named)))  # no markup: [/relu] is a value
         return row
 
-    def facts(self, slots: int, trials: int, standing: str, limit: str = "") -> Table:
+    def facts(self, slots: int, trials: int, standing: str, limit: str = "", warnings: Sequence[str] = ()) -> Table:
         """How far the study has come, a line each.
 
         Args:
@@ -69,6 +69,7 @@ class LiveTable:
             trials: The study is to have.
             standing: What the scheduler says.
             limit: The nearest one, beside the number of trials.
+            warnings: Of trainings in which something is wrong.
         """
         busy, most = len(self._shown.running), self._epochs * trials
         lines = [
@@ -76,6 +77,7 @@ class LiveTable:
             ("limit", limit),
             ("search", standing),
             ("last", self._shown.decision),
+            *(("doctor" if index == 0 else "", warning) for index, warning in enumerate(warnings)),
         ]
         grid = Table.grid(padding=(0, 1))
         if self._wide:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -30,6 +30,7 @@ class Study:
     events: Sequence[Event]  # the whole journal, oldest first
     settings: Config | None  # the study's config.yaml; None where this version cannot read it
     space: Space | None  # None where there is none, or none that this version can read
+    config: Mapping[str, Any] = field(default_factory=dict)  # config.yaml as it is written; empty: not known
 
 
 def read_study(folder: StudyFolder, config: Mapping[str, Any]) -> Study:
@@ -51,7 +52,7 @@ def read_study(folder: StudyFolder, config: Mapping[str, Any]) -> Study:
     except (KeyError, TypeError, AttributeError) as error:
         rule = "a study must be of a version whose journal this one can read"
         raise ConfigError(rule, f"{_version(events)}; this is raytune_nn {__version__}", "its own version") from error
-    return Study(folder, record, events, settings, _space(folder))
+    return Study(folder, record, events, settings, _space(folder), config)
 
 
 def _settings(config: Mapping[str, Any]) -> Config | None:

@@ -1,7 +1,7 @@
 """Runs the benches of the engine one after another, and writes the section of each into results.md as soon as it ended.
 
     [QUICK=1] .venv/bin/python scripts/bench/results.py [overhead startup scale rate slots epoch memory decisions
-        report watching confirm]
+        report watching doctor confirm]
 
 Sections of other benches stay as they are; so does that of a bench that fails, which the exit code tells at the end.
 With QUICK=1 there are fewer trials and repeats: each section shows the commands that it comes from. Not among them:
@@ -40,6 +40,7 @@ class Command:
 def benches(quick: bool) -> dict[str, list[Command]]:
     """All of them, by the name of their section, in its order."""
     repeats, starts, trials, short = (2, 3, 2000, 3) if quick else (3, 5, 10_000, 5)
+    seeds = 2 if quick else 10
     return {
         "overhead": [Command(f"overhead.py --repeats {repeats}", 6 * repeats)],
         "startup": [Command(f"startup.py --repeats {starts}", starts / 2)],
@@ -54,6 +55,12 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "decisions": [Command("decisions.py", 1, needs=SHARED / "curves")],
         "report": [Command("report.py", 2)],
         "watching": [Command("watching.py", 2)],
+        "doctor": [
+            Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --repeats 0", 1.5 * seeds),
+            Command("doctor.py --seeds 0 --studies 0 --repeats 0", 5, needs=SHARED / "data"),
+            Command("doctor.py --seeds 0 --recipe-seeds 0 --repeats 0", 3),
+            Command(f"doctor.py --seeds 0 --recipe-seeds 0 --studies 0 --repeats {short}", 1),
+        ],
         "confirm": [Command("confirm.py --samples 2000 --studies 500" if quick else "confirm.py", 5 if quick else 12)],
     }
 

@@ -1,4 +1,4 @@
-"""The modes that look at studies which are there: list, export, stop; and what they refuse."""
+"""The modes that look at studies which are there: list, export, stop, doctor; and what they refuse."""
 
 from __future__ import annotations
 
@@ -90,6 +90,10 @@ def test_reports_write_the_tables_anew(here: Path) -> None:
         (("mode=export", "export.url=sqlite:///none/x.db", *NAMES), "export.url must be a database of Optuna"),
         (("mode=export", "export.url=none", *NAMES), "export.url must be a URL that SQLAlchemy knows"),
         (("export.url=sqlite:///x.db",), "export.url is read by mode=export only"),
+        (("mode=doctor",), "mode=doctor needs the name of a study"),
+        (("mode=doctor", "study.name=nope"), "there must be a study of this name"),
+        (("mode=doctor", *NAMES), "a study must be of a version whose configuration this one can read"),
+        (("mode=docter", *NAMES), "mode must be one of "),
         (("mode=stop",), "mode=stop needs the name of a study"),
         (("mode=stop", "study.name=nope"), "there must be a study of this name"),
         (("mode=stop", *NAMES), "mode=stop wants a study that runs"),
@@ -208,4 +212,6 @@ def test_a_config_that_is_damaged(running: StudyFolder) -> None:
     for text in ("{", "[1]", "objective: {metric: 3}", json.dumps({"objective": {"metric": "a", "modee": "max"}})):
         running.config.write_text(text)
         ran = run("mode=report", *NAMES)
+        assert (ran.code, "Traceback" in ran.err) == (2, False), ran.err
+        ran = run("mode=doctor", *NAMES)
         assert (ran.code, "Traceback" in ran.err) == (2, False), ran.err

@@ -11,6 +11,7 @@ from raytune_nn import __version__
 from raytune_nn.report.confirmed import heads_of, row, sentences
 from raytune_nn.report.figures.look import COLOURS
 from raytune_nn.report.page.costs import costs
+from raytune_nn.report.page.doctor import told_by_doctor
 from raytune_nn.report.page.figures import Figure, as_json, figures
 from raytune_nn.report.page.mattered import mattered
 from raytune_nn.report.page.summary import cards, notices, to_type, verdict
@@ -61,6 +62,7 @@ def _head(study: Study) -> dict[str, Any]:
         "compared": compare_leaders(study),
         "confirmed": _confirmed(study),
         "mattered": mattered(study) if study.record.trials else [],
+        "doctor": told_by_doctor(study),
         "commands": to_type(study),
         "version": __version__,
         "versions": " · ".join(f"{name} {number}" for name, number in made_by.items()),
@@ -102,6 +104,7 @@ def _contents(parts: Mapping[str, Any], drawn: Sequence[Figure]) -> list[tuple[s
         first.append(("winner", parts["compared"].title))
     first += [("confirmed", "Who really won")] if parts["confirmed"] else []
     first += [("mattered", "What mattered")] if parts["mattered"] else []
+    first += [("doctor", "Doctor")] if parts["doctor"] is not None else []
     middle = [("commands", "To type"), *((each.id, each.title) for each in drawn), ("costs", "What it cost")]
     last = [("failures", "What went wrong")] if parts["failures"] or parts["retried"] else []
     return [*first, *middle, *last, ("trials", "All trials")]

@@ -15,6 +15,7 @@ from raytune_nn.trial.callbacks.input_noise import InputNoise
 from raytune_nn.trial.callbacks.learning_rate import LearningRate
 from raytune_nn.trial.callbacks.mixup import Mixup
 from raytune_nn.trial.callbacks.penalty import Penalty
+from raytune_nn.trial.callbacks.probes import Probes
 from raytune_nn.trial.callbacks.swa import StochasticWeightAveraging
 from raytune_nn.trial.callbacks.throughput import Throughput
 
@@ -29,6 +30,7 @@ __all__ = [
     "LearningRate",
     "Mixup",
     "Penalty",
+    "Probes",
     "StochasticWeightAveraging",
     "Throughput",
 ]

@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from raytune_nn.trial.callbacks.gradients import with_gradients
+from raytune_nn.trial.callbacks.gradients import unscaled, with_gradients
 from raytune_nn.trial.callbacks.scalars import is_due, log_scalars
 
 
@@ -35,11 +35,8 @@ class GradientNorm(Callback):
         norm: Any = get_total_norm([w.grad for w in with_gradients(optimizer) if w.grad is not None])
         if hasattr(norm, "full_tensor"):  # each worker has a part of it
             norm = norm.full_tensor()
-        scaler = getattr(trainer.precision_plugin, "scaler", None)
-        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
-            norm = norm / scaler.get_scale()  # a fused optimizer scales gradients back in its own step
         name = "gradient_norm" if len(trainer.optimizers) == 1 else f"gradient_norm/{place}"
-        log_scalars(trainer, {name: float(norm)})
+        log_scalars(trainer, {name: float(unscaled(norm, trainer, optimizer))})
 
 
 def _bare(optimizer: Any) -> Any:

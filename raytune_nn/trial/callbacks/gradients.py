@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytorch_lightning import Trainer
+from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
@@ -44,3 +45,12 @@ def with_gradients(optimizer: Optimizer) -> Iterator[Parameter]:
         for parameter in group["params"]:
             if parameter.grad is not None:
                 yield parameter
+
+
+def unscaled(norm: Tensor, trainer: Trainer, optimizer: Optimizer) -> Tensor:
+    """A norm of gradients in their true scale: fused optimizers undo the loss scaling of 16-mixed in their own step."""
+    scaler = getattr(trainer.precision_plugin, "scaler", None)
+    if scaler is None or not getattr(optimizer, "_step_supports_amp_scaling", False):
+        return norm
+    scaled: Tensor = norm / scaler.get_scale()
+    return scaled

@@ -1,0 +1,90 @@
+"""Over-fitting, and validation rows that are not like those of the training."""
+
+from __future__ import annotations
+
+import math
+
+from raytune_nn.report.doctor.actions import changed, scaled, with_callback
+from raytune_nn.report.doctor.finding import Finding, Kind
+from raytune_nn.report.doctor.history import History
+from raytune_nn.report.doctor.signals import Curve, Signals, middle, number, smooth
+from raytune_nn.report.doctor.thresholds import (
+    EARLY_GAP,
+    FEW_REPORTS,
+    FITTED,
+    LATE_GAP,
+    LEAST_REPORTS,
+    LEFT,
+    NEAR_GAP,
+    NO_TRANSFER,
+    RISE,
+    SMALL_RISE,
+)
+
+
+def over_fits(signals: Signals) -> Finding | None:
+    """Over-fitting: the validation loss has risen above its least while the training loss went on falling.
+
+    The rise is Prechelt's generalization loss, of medians of three reports.
+    """
+    if signals.pair is None or len(signals.pair[0]) < LEAST_REPORTS or mismatched(signals) is not None:
+        return None
+    training, validation = signals.pair
+    smoothed = smooth(validation)
+    best = min(range(len(smoothed)), key=lambda place: smoothed[place] if smoothed[place] >= 0 else math.inf)
+    last, least = middle(validation[-FEW_REPORTS:]), smoothed[best]
+    fitted, rise = middle(training[-FEW_REPORTS:]), SMALL_RISE if last > LEFT * training[0] else RISE
+    if not (last > (1 + rise) * least > 0 and fitted < FITTED * training[best] and fitted < last):
+        return None
+    places = range(best + 1, len(smoothed))
+    place = next((place for place in places if smoothed[place] > (1 + rise) * least), len(smoothed) - 1)
+    epochs = signals.history.epochs
+    evidence = (
+        f"validation loss {number(last)}, up {last / least - 1:.0%} from {number(least)} at epoch {epochs[best]}, "
+        f"while the training loss fell from {number(training[best])} to {number(fitted)}"
+    )
+    source = "Prechelt 1998, Early Stopping - But When?, section 2; Goodfellow et al. 2016, Deep Learning, chapter 7"
+    return Finding(Kind.over_fitting, epochs[place], evidence, _regularised(signals.history), source)
+
+
+def _regularised(history: History) -> str:
+    """More dropout, more decay, or an earlier end."""
+    dropout = history.setting("model.net.dropout")
+    if isinstance(dropout, float) and dropout < 0.5:
+        action = changed(history, "model.net.dropout", round(min(0.5, dropout + 0.2), 2))
+        if action is not None:
+            return action
+    decay = scaled(history, "optimizer.weight_decay", 10, most=1.0)
+    return decay or with_callback(history, "early_stopping") or "callbacks=early_stopping"
+
+
+def mismatched(signals: Signals) -> Finding | None:
+    """Mismatch: validation is worse than training from the first reports on, and never was near.
+
+    A training loss is the mean over an epoch, before which the network knew less: at the first report that of the
+    validation is the lower one. A network that over-fits is near at first, and departs.
+    """
+    if signals.pair is None or len(signals.pair[0]) < LEAST_REPORTS:
+        return None
+    gaps = [v / t if t > 0 else math.nan for t, v in zip(*signals.pair, strict=True)]
+    early, late = min(gaps[:FEW_REPORTS]), middle(gaps[-FEW_REPORTS:])
+    kept = _transfer(*signals.pair)
+    if not (late >= LATE_GAP and (early >= EARLY_GAP or (early >= NEAR_GAP and kept < NO_TRANSFER))):
+        return None
+    history, (training, validation) = signals.history, signals.pair
+    evidence = (
+        f"validation loss {number(validation[0])} where training had {number(training[0])} at epoch "
+        f"{history.epochs[0]}, {number(validation[-1])} and {number(training[-1])} at the end: it never was near"
+    )
+    seed = history.setting("data.split_seed")
+    action = changed(history, "data.split_seed", seed + 1) if isinstance(seed, int) else None
+    source = "Goodfellow et al. 2016, Deep Learning, section 11.5; Karpathy 2019, A Recipe for Training Neural Networks"
+    return Finding(Kind.mismatch, history.epochs[0], evidence, action or "objective.folds=5", source)
+
+
+def _transfer(training: Curve, validation: Curve) -> float:
+    """What share of the training loss's first fall, to half of the way, the validation loss fell as well."""
+    half = (training[0] + min(training)) / 2
+    place = next((place for place, value in enumerate(training) if value <= half), len(training) - 1)
+    fell = training[0] - training[place]
+    return (validation[0] - min(validation[: place + 1])) / fell if fell > 0 else 1.0

@@ -1,0 +1,101 @@
+"""Divergence and oscillation: steps that are too large."""
+
+from __future__ import annotations
+
+import math
+
+from raytune_nn.report.doctor.actions import lower_rate
+from raytune_nn.report.doctor.finding import Finding, Kind
+from raytune_nn.report.doctor.signals import Signals, finite, middle, number
+from raytune_nn.report.doctor.thresholds import (
+    BACK_UP,
+    BLOWN_UP,
+    FEW_REPORTS,
+    LEAST_REPORTS,
+    LEAST_SWINGS,
+    SWING,
+    SWING_FLOOR,
+    SWINGS,
+    WEAK_SCORE,
+    WORSE_THAN_CHANCE,
+)
+
+_BOOK = "Goodfellow, Bengio & Courville 2016, Deep Learning, section 11.4.1"
+
+
+def not_finite(signals: Signals) -> Finding | None:
+    """Divergence: a loss or the objective is no number."""
+    history = signals.history
+    watched = [("the objective", history.curve)]
+    watched += [(what, curve) for what, curve in (("training loss", signals.training),) if curve is not None]
+    for what, curve in watched:
+        for place, value in enumerate(curve):
+            if math.isinf(value) or (math.isnan(value) and any(map(math.isfinite, curve[:place]))) or _lost(curve):
+                before = finite(curve[:place])
+                was = f", {number(before[-1])} before" if before else ""
+                return _diverged(signals, place, f"{what} was {value} at epoch {history.epochs[place]}{was}")
+    if history.state == "diverged" and history.epochs:
+        return _diverged(signals, len(history.epochs) - 1, "the objective was no finite number")
+    return None
+
+
+def _lost(curve: tuple[float, ...]) -> bool:
+    """Whether it was logged, and never a number."""
+    return bool(curve) and not any(map(math.isfinite, curve))
+
+
+def blown_up(signals: Signals) -> Finding | None:
+    """Divergence: the training loss ends well above what it was, and near where it began."""
+    curve = signals.training
+    if curve is None or len(curve) < FEW_REPORTS:
+        return None
+    last, earlier = middle(curve[-2:]), finite(curve[:-2])
+    if not earlier or not math.isfinite(curve[0]):
+        return None
+    least = min(earlier)
+    if last < BLOWN_UP * least or last < BACK_UP * curve[0] or least <= 0:
+        return None
+    place = next(place for place, value in enumerate(curve) if place > curve.index(least) and value > BLOWN_UP * least)
+    return _diverged(signals, place, f"training loss {number(last)} at the end, {number(least)} at its least")
+
+
+def worse_than_chance(signals: Signals) -> Finding | None:
+    """Divergence: the training loss of a classification is far above that of answers at random.
+
+    Answers at random among C classes have a cross entropy of log C and an accuracy of 1 / C.
+    """
+    accuracy, curve = signals.accuracy, signals.training
+    if accuracy is None or curve is None or len(curve) < FEW_REPORTS:
+        return None
+    right, last = middle(accuracy[-FEW_REPORTS:]), middle(curve[-FEW_REPORTS:])
+    if not 0 < right < WEAK_SCORE or not last > WORSE_THAN_CHANCE * max(1.0, -math.log(right)):
+        return None  # a loss in other units may be as large where the answers are right
+    chance = f"answers at random with the accuracy of {number(right)} have {number(-math.log(right))}"
+    return _diverged(signals, len(curve) - FEW_REPORTS, f"training loss {number(last)} at the end; {chance}")
+
+
+def _diverged(signals: Signals, place: int, evidence: str) -> Finding:
+    history = signals.history
+    return Finding(Kind.divergence, history.epochs[place], evidence, lower_rate(history, 10), _BOOK)
+
+
+def oscillates(signals: Signals) -> Finding | None:
+    """Oscillation: the validation loss swings up and down again and again."""
+    curve = signals.validation
+    if curve is None or len(curve) < LEAST_REPORTS or not all(map(math.isfinite, curve)):
+        return None
+    floor = SWING_FLOOR * abs(curve[0])
+    turns = [place for place in range(1, len(curve) - 1) if _turns(curve, place, floor)]
+    if len(turns) < LEAST_SWINGS or len(turns) < SWINGS * (len(curve) - 2):
+        return None
+    history, values = signals.history, ", ".join(number(value) for value in curve[turns[0] - 1 : turns[0] + 4])
+    evidence = f"validation loss turned {len(turns)} times in {len(curve)} reports, as in {values}"
+    source = "Smith 2018, A disciplined approach to neural network hyper-parameters, section 4.1"
+    return Finding(Kind.oscillation, history.epochs[turns[2]], evidence, lower_rate(history, 3), source)
+
+
+def _turns(curve: tuple[float, ...], place: int, floor: float) -> bool:
+    """Whether the direction changes here, with a swing on both sides."""
+    before, after = curve[place] - curve[place - 1], curve[place + 1] - curve[place]
+    least = max(floor, SWING * abs(curve[place]))
+    return before * after < 0 and min(abs(before), abs(after)) >= least

@@ -1,0 +1,30 @@
+"""Dead units, of probes."""
+
+from __future__ import annotations
+
+from raytune_nn.report.doctor.actions import changed, lower_rate
+from raytune_nn.report.doctor.finding import Finding, Kind
+from raytune_nn.report.doctor.history import History
+from raytune_nn.report.doctor.signals import Signals, middle
+from raytune_nn.report.doctor.thresholds import DEAD, FEW_REPORTS
+
+
+def die(signals: Signals) -> Finding | None:
+    """Dead units: in the last reports, many units of a group give all rows the same answer."""
+    groups = signals.probes("dead")
+    shares = [middle(shares[-FEW_REPORTS:]) for shares in groups]
+    worst = max(range(len(shares)), key=lambda place: shares[place] if shares[place] >= 0 else -1.0, default=None)
+    if worst is None or len(groups[worst]) < FEW_REPORTS or not shares[worst] >= DEAD:
+        return None
+    epochs = signals.history.epochs
+    place = next(place for place, share in enumerate(groups[worst]) if share >= DEAD)
+    evidence = f"{shares[worst]:.0%} of the units in layer group {worst + 1} give the same answer to all rows"
+    source = "Lu, Shin, Su & Karniadakis 2019, Dying ReLU and Initialization, section 1"
+    return Finding(Kind.dead_units, epochs[place], evidence, _revived(signals.history), source)
+
+
+def _revived(history: History) -> str:
+    """An activation with a slope everywhere; where there is no such key, a lower rate."""
+    name = history.setting("model.net.activation")
+    action = changed(history, "model.net.activation", "leaky_relu") if name in ("relu", "sigmoid", "tanh") else None
+    return action or lower_rate(history, 3)

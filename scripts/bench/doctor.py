@@ -1,0 +1,221 @@
+"""How often the doctor is right: trainings with one fault each, healthy ones, and what its probes cost.
+
+    .venv/bin/python scripts/bench/doctor.py [--seeds 10] [--recipe-seeds 2] [--kinds "few rows,healthy"] [--repeats 5]
+
+Prints Markdown tables. The faults, and what else may rightly be said of each, stand in ``doctor_kinds.py``. The rules'
+thresholds were set on the perceptron alone: the figures that count are the convolutional and the recurrent network's.
+A kind's precision is the share of right ones among the trainings of which it was said; what may be said beside a fault
+counts neither way. Trainings run two at a time on one thread each, but for those that are timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import doctor_studies
+from doctor_kinds import FAULTS, NETWORKS, Fault
+from recipes import RECIPES
+from timings import SHARED, judged, spread
+
+from raytune_nn.report.doctor.diagnose import diagnose_trial
+from raytune_nn.report.doctor.finding import Kind
+
+UNSEEN = NETWORKS[1:]  # on which no threshold was set
+AIM, MOST_ALARMS, MOST_COST = 0.9, 0.05, 1.03
+TIMED_EPOCHS = 10
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training."""
+
+    network: str  # or recipe
+    fault: str
+    seed: int
+    typed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the doctor said of a training."""
+
+    job: Job
+    kinds: frozenset[Kind]
+
+
+def main() -> None:
+    """Trains, diagnoses, times, and prints."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", type=int, default=10, help="of each fault and network; 0: none")
+    parser.add_argument("--recipe-seeds", type=int, default=2, help="of each recipe; 0: none")
+    parser.add_argument("--kinds", default=",".join(FAULTS), help="faults, by their names")
+    parser.add_argument("--studies", type=int, default=10, help="for parameters at their bounds; 0: none")
+    parser.add_argument("--repeats", type=int, default=5, help="of the timing; 0: none")
+    options = parser.parse_args()
+    parts = []
+    if options.seeds:
+        said = diagnosed(fault_jobs(options.kinds.split(","), options.seeds))
+        parts += [kinds_table(said), faults_table(said), healthy_table(said, "network", "Healthy trainings")]
+    if options.recipe_seeds:
+        said = diagnosed(recipe_jobs(options.recipe_seeds))
+        parts.append(healthy_table(said, "recipe", "The recipes' own trainings"))
+    if options.studies:
+        parts.append(doctor_studies.table(options.studies, AIM, MOST_ALARMS))
+    if options.repeats:
+        parts.append(cost_table(options.repeats))
+    print("\n\n".join(part for part in parts if part))
+
+
+def fault_jobs(faults: Sequence[str], seeds: int) -> list[Job]:
+    """Each fault in each network with each seed."""
+    return [
+        Job(network, fault, seed, tuple(FAULTS[fault].typed(network)))
+        for network in NETWORKS
+        for fault in faults
+        for seed in range(seeds)
+    ]
+
+
+def recipe_jobs(seeds: int) -> list[Job]:
+    """The recipes as they come, with probes; those whose data are there."""
+    jobs = []
+    for name, files in {**{name: recipe.files for name, recipe in RECIPES.items()}, **_OWN}.items():
+        if all((SHARED / "data" / file).exists() for file in files.values()):
+            data = [f"{key}={SHARED / 'data' / file}" for key, file in files.items()]
+            more = RECIPES[name].overrides if name in RECIPES else ()
+            typed = (f"+experiment={name}", *data, *more, *_CHANGES.get(name, ("callbacks=probes",)))
+            jobs += [Job(name, "healthy", seed, typed) for seed in range(seeds)]
+    return jobs
+
+
+_CHANGES = {"mnist": ("callbacks=[augment,probes]", "data.train_fraction=0.25")}  # its own callback stays; 6 s an epoch
+_OWN: Mapping[str, Mapping[str, str]] = {"digits_cnn": {}, "digits_vae": {}}  # of the data that come along
+
+
+def diagnosed(jobs: Sequence[Job]) -> list[Said]:
+    """Trains them all in two processes, and asks the doctor."""
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(_diagnose, jobs))
+
+
+def _diagnose(job: Job) -> Said:
+    from doctor_training import train
+
+    history, _ = train(job.typed, job.seed)
+    return Said(job, frozenset(finding.kind for finding in diagnose_trial(history)))
+
+
+def kinds_table(said: Sequence[Said]) -> str:
+    """Precision and recall, kind by kind."""
+    title = f"Faults: {len(UNSEEN)} networks on which no threshold was set, and the one on which all were"
+    head = ["kind", "trainings with it", *(f"recall, {name}" for name in NETWORKS), *_UNSEEN_HEAD]
+    rows = []
+    for kind in [kind for kind in Kind if any(FAULTS[one.job.fault].kind is kind for one in said)]:
+        unseen = [one for one in said if one.job.network in UNSEEN]
+        right = _right(unseen, kind)
+        recalls = [_shown(_recall(said, kind, (name,))) for name in NETWORKS]
+        cells = [_cell(_recall(said, kind, UNSEEN)), _cell(_share(right, kind))]
+        rows.append([str(kind), str(sum(_expects(one, kind) for one in unseen)), *recalls, *cells])
+    return markdown(title, head, rows)
+
+
+_UNSEEN_HEAD = ("recall, CNN and LSTM (≥ 0.9)", "precision, CNN and LSTM (≥ 0.9)")
+
+
+def faults_table(said: Sequence[Said]) -> str:
+    """What was said, fault by fault: shows where it goes wrong."""
+    rows = []
+    for name, fault in FAULTS.items():
+        of_fault = [one for one in said if one.job.fault == name and one.job.network in UNSEEN]
+        if fault.kind is not None and of_fault:
+            found = sum(fault.kind in one.kinds for one in of_fault)
+            rows.append([name, str(fault.kind), f"{found}/{len(of_fault)}", _besides(of_fault, fault)])
+    return markdown("Fault by fault, CNN and LSTM", ["fault", "kind", "named", "wrongly named besides"], rows)
+
+
+def _besides(said: Iterable[Said], fault: Fault) -> str:
+    wrong: dict[Kind, int] = {}
+    for one in said:
+        for kind in one.kinds - fault.also - {fault.kind}:
+            wrong[kind] = wrong.get(kind, 0) + 1
+    return ", ".join(f"{kind} {count}" for kind, count in sorted(wrong.items())) or "-"
+
+
+def healthy_table(said: Sequence[Said], what: str, title: str) -> str:
+    """False alarms."""
+    healthy = [one for one in said if one.job.fault == "healthy"]
+    if not healthy:
+        return ""
+    rows = []
+    for name in dict.fromkeys(one.job.network for one in healthy):
+        of_name = [one for one in healthy if one.job.network == name]
+        alarms = sum(bool(one.kinds) for one in of_name)
+        rows.append([name, f"{alarms}/{len(of_name)}", _besides(of_name, FAULTS["healthy"])])
+    alarms = sum(bool(one.kinds) for one in healthy)
+    total = f"{alarms}/{len(healthy)} = {alarms / len(healthy):.0%}"
+    rows.append(["all", judged(total, alarms <= MOST_ALARMS * len(healthy)), f"aim: ≤ {MOST_ALARMS:.0%}"])
+    return markdown(title, [what, "false alarms", "of what"], rows)
+
+
+def _expects(one: Said, kind: Kind) -> bool:
+    return FAULTS[one.job.fault].kind is kind
+
+
+def _right(said: Iterable[Said], kind: Kind) -> list[tuple[bool, bool]]:
+    """Of the trainings of which a kind was said, and may not as well have been: whether that was right."""
+    return [(kind in one.kinds, _expects(one, kind)) for one in said if kind not in FAULTS[one.job.fault].also]
+
+
+def _share(pairs: Iterable[tuple[bool, bool]], kind: Kind) -> float | None:
+    named = [right for said, right in pairs if said]
+    return statistics.mean(named) if named else None
+
+
+def _recall(said: Iterable[Said], kind: Kind, networks: Sequence[str]) -> float | None:
+    of_kind = [kind in one.kinds for one in said if _expects(one, kind) and one.job.network in networks]
+    return statistics.mean(of_kind) if of_kind else None
+
+
+def _shown(share: float | None) -> str:
+    return "-" if share is None else f"{share:.2f}"
+
+
+def _cell(share: float | None) -> str:
+    return judged(_shown(share), share is not None and share >= AIM)
+
+
+def cost_table(repeats: int) -> str:
+    """What an epoch with probes takes over one without, run after run in turn."""
+    from doctor_training import train
+
+    rows = []
+    for network in NETWORKS:
+        typed = [*FAULTS["healthy"].typed(network), f"budget.max_epochs={TIMED_EPOCHS}"]
+        without = [*typed[: typed.index("callbacks=probes")], *typed[typed.index("callbacks=probes") + 1 :]]
+        times: dict[str, list[float]] = {"without": [], "with": []}
+        for repeat in range(-1, repeats):  # the first pays what comes once
+            for name, overrides in (("without", without), ("with", typed)):
+                seconds = train(overrides, seed=0)[1]
+                if repeat >= 0:
+                    times[name].append(1000 * seconds / TIMED_EPOCHS)
+        ratios = [on / off for on, off in zip(times["with"], times["without"], strict=True)]
+        middle = judged(spread(ratios, 3), statistics.median(ratios) <= MOST_COST)
+        rows.append([network, spread(times["without"], 1), spread(times["with"], 1), middle])
+    title = f"What `callbacks=probes` costs: {repeats} trainings of {TIMED_EPOCHS} epochs each, in turn, one thread"
+    return markdown(title, ["network", "ms an epoch without", "with", f"ratio (≤ {MOST_COST})"], rows)
+
+
+def markdown(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table below its title."""
+    lines = [list(head), ["---"] * len(head), *rows]
+    return "\n".join([title, "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+if __name__ == "__main__":
+    main()
