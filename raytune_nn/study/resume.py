@@ -21,7 +21,7 @@ from raytune_nn.study.failures import STOPPED
 # What may differ between two commands on the same study.
 CHANGEABLE = (
     *("budget.num_trials", "budget.max_hours", "checkpoints", "cluster", "failures", "logger"),
-    *("verbose", "mode", "study", "export"),
+    *("verbose", "mode", "study", "export", "plan"),
 )
 
 
