@@ -11,7 +11,7 @@ from raytune_nn.cluster.resources import found_gpus
 from raytune_nn.cluster.submit.submitters import submitter_of
 from raytune_nn.config.compose import Composed
 from raytune_nn.errors import ConfigError
-from raytune_nn.modes.plan_forecast import foretell, not_timed, processes, to_time
+from raytune_nn.modes.plan_forecast import foretell, not_timed, processes, seconds_so_far, to_time
 from raytune_nn.modes.plan_rows import describe
 from raytune_nn.modes.plan_warnings import Warned, warnings_of
 from raytune_nn.modes.preflight import Checked, preflight
@@ -28,7 +28,7 @@ def plan(composed: Composed) -> None:
     Raises:
         ConfigError: The first rule that is broken; with ``plan.strict``, also the first warning.
     """
-    checked = preflight(composed)
+    checked, checks = preflight(composed), seconds_so_far()
     settings = checked.plan.settings
     if settings.search is not None and checked.address is None:
         check_headroom(checked.capacity, settings.resources)
@@ -43,7 +43,7 @@ def plan(composed: Composed) -> None:
         processes(checked),
     )
     findings = _tried(run, silent=settings.verbose != 1)
-    told = foretell(checked, findings)
+    told = foretell(checked, findings, checks)
     print(describe(checked, findings, len(found), told, untimed))
     _warn(warnings_of(checked, findings, told, untimed), settings.plan.strict)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -17,9 +19,10 @@ from raytune_nn.trial.dry_run import Findings
 
 TIMED = 16  # configurations at most
 MOST_PROCESSES = 8
-RAY, SLOTS = 1.0, 0.3  # to the first trial, in times of what the libraries took to import: both scale with the machine
-PIECE = 0.08  # seconds between two pieces of work of a slot
-END = 1.5  # seconds from the last report to the prompt: tables, report and goodbye
+# In times of what the libraries took to import, since all of it grows with the machine's load: from the checks to the
+# first trial (Ray starts, slots import and check) and from the last report to the prompt (tables, report, goodbye).
+START, END = 1.9, 0.5
+PIECE = 0.02  # the same, between two pieces of work of a slot
 
 
 def suggestions(plan: StudyPlan) -> Callable[[int], dict[str, Any] | None]:
@@ -45,8 +48,12 @@ def not_timed(checked: Checked) -> str:
     return ""
 
 
-def foretell(checked: Checked, findings: Findings) -> Forecast | None:
-    """The forecast; None where nothing was timed."""
+def foretell(checked: Checked, findings: Findings, checks: float) -> Forecast | None:
+    """The forecast; None where nothing was timed.
+
+    Args:
+        checks: Seconds from the beginning of the command to the end of its checks.
+    """
     if not findings.timings:
         return None
     plan, settings = checked.plan, checked.plan.settings
@@ -60,13 +67,20 @@ def foretell(checked: Checked, findings: Findings) -> Forecast | None:
         max_gpu_hours=settings.budget.max_gpu_hours,
     )
     costs, seed = EpochCosts(findings.timings), settings.seed
-    return forecast(extent, plan.scheduler, suggestions(plan), costs, _overheads(plan, findings), seed)
+    return forecast(extent, plan.scheduler, suggestions(plan), costs, _overheads(plan, findings, checks), seed)
 
 
-def _overheads(plan: StudyPlan, findings: Findings) -> Overheads:
+def _overheads(plan: StudyPlan, findings: Findings, checks: float) -> Overheads:
+    imports = findings.imports
     if plan.settings.search is None:  # it trains in this process
-        return Overheads(findings.imports, 0.0, END / 2)
-    return Overheads(RAY + findings.imports * (1 + SLOTS), PIECE, END)
+        return Overheads(checks + imports, 0.0, 0.2 * imports)
+    return Overheads(checks + START * imports, PIECE * imports, END * imports)
+
+
+def seconds_so_far() -> float:
+    """Since this process began, which takes a command as long whatever its mode is."""
+    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
 def processes(checked: Checked) -> int:

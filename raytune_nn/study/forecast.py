@@ -23,7 +23,7 @@ import numpy as np
 from raytune_nn.search.scheduler import Decision, Scheduler
 from raytune_nn.study.epoch_costs import Cost, EpochCosts
 
-SPREAD = 0.16  # standard deviation of the logarithm of what a machine takes, from one hour to the next
+SPREAD = 0.2  # standard deviation of the logarithm of what a machine takes, from one hour to the next
 MOST_REPORTS = 200_000  # over all studies that are simulated
 LEAST, MOST = 20, 200  # of these studies
 INTERVAL = (0.1, 0.5, 0.9)
