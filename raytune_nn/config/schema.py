@@ -159,6 +159,13 @@ class LrRangeConfig:
 
 
 @dataclass
+class PlanConfig:
+    """What mode=plan makes of what it finds."""
+
+    strict: bool = MISSING  # whether a warning fails the plan, with exit code 2
+
+
+@dataclass
 class SecurityConfig:
     """Exceptions from the rule that a `_target_` must be of its group's kind."""
 
@@ -223,6 +230,7 @@ class Config:
     cluster: ClusterConfig = MISSING
     failures: FailuresConfig = MISSING
     checkpoints: CheckpointsConfig = MISSING
+    plan: PlanConfig = MISSING
     security: SecurityConfig = MISSING
     model: dict[str, Any] = MISSING
     data: dict[str, Any] = MISSING

@@ -1,111 +1,90 @@
-"""Checks a command to the end and says what it would do; starts nothing and creates nothing."""
+"""Tries a command out to the end and says what it would take; starts no study and creates nothing."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Console
 
 from raytune_nn.cluster.headroom import check_headroom
-from raytune_nn.cluster.resources import Capacity, trials_on_one_gpu
+from raytune_nn.cluster.resources import found_gpus
+from raytune_nn.cluster.submit.submitters import submitter_of
 from raytune_nn.config.compose import Composed
-from raytune_nn.config.fidelity import Fidelity
-from raytune_nn.config.objective import Objective
-from raytune_nn.config.schema import ResourcesConfig
+from raytune_nn.errors import ConfigError
+from raytune_nn.modes.plan_forecast import foretell, not_timed, processes, seconds_so_far, to_time
+from raytune_nn.modes.plan_rows import describe
+from raytune_nn.modes.plan_warnings import Warned, warnings_of
 from raytune_nn.modes.preflight import Checked, preflight
-from raytune_nn.report.tables import counted
-from raytune_nn.space.leaf import written
-from raytune_nn.space.space import Space
-from raytune_nn.study.disk import Disk, peak
-from raytune_nn.trial.task import Size
+from raytune_nn.space.corners import corners, middle
+from raytune_nn.study.unlogged import Unlogged
+from raytune_nn.trial.dry_run import DryRun, Findings
+
+MOST_CORNERS = 32
 
 
 def plan(composed: Composed) -> None:
-    """Runs both stages of preflight and prints the plan.
+    """Runs both stages of preflight, tries a few configurations, and prints the plan.
 
     Raises:
-        ConfigError: The first rule that is broken.
+        ConfigError: The first rule that is broken; with ``plan.strict``, also the first warning.
     """
-    checked = preflight(composed)
-    if checked.plan.settings.search is not None and checked.address is None:
-        check_headroom(checked.capacity, checked.plan.settings.resources)
-    size = checked.targets.run_apart()
-    print(describe(checked, size))
+    checked, checks = preflight(composed), seconds_so_far()
+    settings = checked.plan.settings
+    if settings.search is not None and checked.address is None:
+        check_headroom(checked.capacity, settings.resources)
+    found = corners(checked.plan.config, checked.plan.space, settings.seed)
+    untimed = not_timed(checked)
+    run = DryRun(
+        checked.targets if _is_here(checked) else replace(checked.targets, trials=()),
+        checked.plan.context(checked.folder),
+        middle(checked.plan.config, checked.plan.space, settings.seed),
+        found[:MOST_CORNERS],
+        [] if untimed else to_time(checked.plan),
+        processes(checked),
+    )
+    findings = _tried(run, silent=settings.verbose != 1)
+    told = foretell(checked, findings, checks)
+    print(describe(checked, findings, len(found), told, untimed))
+    _warn(warnings_of(checked, findings, told, untimed), settings.plan.strict)
 
 
-def describe(checked: Checked, size: Size | None = None) -> str:
-    """The plan as text: trials, epochs, rungs, slots and the space."""
-    study, settings, capacity = checked.plan, checked.plan.settings, checked.capacity
-    rungs = study.scheduler.rungs
-    rows = [
-        ("study", f"{checked.folder.place}{' (exists: resumes)' if checked.exists else ''}"),
-        ("objective", _objective(study.objective)),
-        ("trials", str(study.num_trials)),
-        ("epochs", _epochs(settings.budget.max_epochs, study.objective.folds, study.num_trials)),
-        ("rungs", _rungs(rungs, study.fidelity) if rungs else "none"),
-        ("scheduler", study.scheduler.describe()),
-        ("slots", _slots(capacity, settings.resources)),
-    ]
-    if size is not None:
-        rows.append(("disk", _disk(peak(study, capacity.at_once, size))))
-    lines = [f"{name:<10} {value}" for name, value in rows]
-    return "\n".join([*lines, *_space_lines(study.space)])
+def _is_here(checked: Checked) -> bool:
+    """Whether this machine has what trials need; that of a job may have other files, and GPUs."""
+    settings = checked.plan.settings
+    submitter = submitter_of(settings.cluster)
+    if submitter is None:
+        return True
+    return submitter.SHARES_FILES and (not settings.resources.gpus or found_gpus() > 0)
 
 
-def _objective(objective: Objective) -> str:
-    wanted = [f"the {'highest' if goal.maximise else 'lowest'} {goal.metric}" for goal in objective.goals]
-    take = objective.take.value
-    if objective.further:
-        by = f" by {objective.metric}" if take == "best" else ""
-        return f"the Pareto front of {' and '.join(wanted)}; a trial's {take} report{by} counts"
-    if objective.folds is None:
-        return f"{wanted[0]}; a trial's {take} report counts"
-    return f"{wanted[0]}, as the mean of {objective.folds} folds; a fold's {take} report counts"
+def _tried(run: DryRun, silent: bool) -> Findings:
+    """What is found; on a terminal, what is done is shown meanwhile.
+
+    Raises:
+        ConfigError: Something fails, or the objective is not logged.
+    """
+    console = Console(stderr=True)
+    if silent or not console.is_terminal:
+        findings = run.run_apart()
+    else:
+        with console.status("importing") as status:
+            findings = run.run_apart(lambda doing: status.update(doing) if doing else None)
+    objective, logged = run.study.objective, findings.logged
+    if logged is not None and any(goal.metric not in logged for goal in objective.goals):
+        raise Unlogged.metric(objective, logged).error
+    return findings
 
 
-def _rungs(steps: Sequence[int], fidelity: Fidelity) -> str:
-    unit = "" if fidelity.is_epochs else f" ({fidelity.name})"
-    return f"{', '.join(map(str, steps))}{unit}"
+def _warn(warned: list[Warned], strict: bool) -> None:
+    """Prints the warnings.
 
-
-def _epochs(training: int, folds: int | None, trials: int) -> str:
-    trial = training * (folds or 1)
-    each = f"{training} a fold, {trial} a trial" if folds else f"{trial} a trial"
-    return f"{each}, at most {trials * trial} in all"
-
-
-def _disk(disk: Disk) -> str:
-    """Rounded up: it is what may be needed."""
-    parts = [f"{counted(disk.models, 'model')} of {_megabytes(disk.size.model)}"]
-    if disk.states:
-        parts.append(f"{counted(disk.states, 'training state')} of {_megabytes(disk.size.state)}")
-    return f"at most about {_megabytes(disk.total)}: {', '.join(parts)}, and {_megabytes(disk.other)} of reports"
-
-
-def _megabytes(count: int) -> str:
-    tenths = math.ceil(count / 1e5)
-    return f"{tenths / 10:.1f} MB" if tenths < 100 else f"{math.ceil(tenths / 10):,} MB"
-
-
-def _slots(capacity: Capacity, resources: ResourcesConfig) -> str:
-    shared = trials_on_one_gpu(capacity, resources)
-    grows = f", {capacity.most} when the cluster has grown" if capacity.at_once > capacity.slots else ""
-    each = f"{counted(capacity.slots, 'trial')} at once{grows}, each {_amounts(resources)}"
-    return f"{each}; {shared} share a GPU" if shared > 1 else each
-
-
-def _amounts(resources: ResourcesConfig) -> str:
-    parts = [counted(resources.cpus, "CPU"), counted(resources.gpus, "GPU")]
-    each = " and ".join(parts if resources.gpus else parts[:1])
-    return each if resources.workers == 1 else f"{resources.workers} workers of {each}"
-
-
-def _space_lines(space: Space) -> list[str]:
-    if space.is_empty:
-        return ["space      none: a single training"]
-    size = space.size()
-    head = f"space      {'a continuum' if size is None else counted(size, 'point')}"
-    lines = []
-    for path, domain, chosen in space.paths():
-        condition = "".join(f"  if {group}={option}" for group, option in chosen.items())
-        lines.append(f"  {path:<28} {written(domain)}{condition}")
-    return [head, *lines]
+    Raises:
+        ConfigError: There is one, and the plan is strict.
+    """
+    for warning in warned:
+        print(f"\nwarning: {warning.rule}\n  found: {warning.found}\n  try:   {warning.fix}")
+    if warned and strict:
+        first = warned[0]
+        raise ConfigError(
+            f"with plan.strict=true a plan must be without warnings: {first.rule}", first.found, first.fix
+        )

@@ -65,6 +65,11 @@ class Checked:
     targets: TargetCheck  # stage B
     address: str | None = None  # of the cluster that runs already; None: a private Ray
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether trials train on other machines than this one, as far as is known."""
+        return self.address is not None or submitter_of(self.plan.settings.cluster) is not None
+
 
 def preflight(composed: Composed) -> Checked:
     """Stage A.

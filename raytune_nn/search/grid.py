@@ -30,6 +30,8 @@ class GridSearcher(Searcher):
         ConfigError: A distribution has no end of values, or more than a grid could ever try.
     """
 
+    learns = False
+
     def __init__(self, space: Space, seed: int = 0) -> None:
         for path, domain, _ in space.paths():
             if domain.values() is None:

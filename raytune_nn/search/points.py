@@ -25,7 +25,7 @@ class PointsFirst(Searcher):
     """
 
     def __init__(self, points: Sequence[Params], searcher: Searcher) -> None:
-        self._points, self._searcher = points, searcher
+        self._points, self._searcher, self.learns = points, searcher, searcher.learns
 
     def suggest(self, number: int) -> Params | None:
         """The point, or the other searcher's suggestion."""

@@ -19,6 +19,8 @@ class RandomSearcher(Searcher):
         seed: Another seed gives other suggestions.
     """
 
+    learns = False
+
     def __init__(self, space: Space, seed: int) -> None:
         self._space = space
         self._seed = seed

@@ -14,7 +14,12 @@ class Searcher(ABC):
     A suggestion depends on the searcher's arguments and the calls before it, and on nothing else: a study
     resumes by repeating those calls in their order to a fresh object, which then suggests what the first would
     have.
+
+    Attributes:
+        learns: Whether suggestions depend on what it is told of other trials.
     """
+
+    learns: bool = True
 
     @abstractmethod
     def suggest(self, number: int) -> dict[str, Any] | None:

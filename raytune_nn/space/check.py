@@ -46,7 +46,7 @@ def check_space(space: Space, config: Mapping[str, Any], branches: Branches) -> 
         tree = merge_params(config, branches, chosen)
         if path in branches:
             continue  # a group that is chosen as a whole: its branches were composed already
-        place = _place(config.get("search_space"), path, chosen)
+        place = place_of(config.get("search_space"), path, chosen)
         base = _existing(tree, path, chosen, place)
         for value in domain.corners():
             if not _fits(base, value):
@@ -76,7 +76,7 @@ def _existing(tree: Tree, path: str, chosen: Mapping[str, str], place: str) -> A
         ) from None
 
 
-def _place(space: Any, path: str, chosen: Mapping[str, str]) -> str:
+def place_of(space: Any, path: str, chosen: Mapping[str, str]) -> str:
     """Where a path stands in ``search_space``: below `choose` where its branch has it as its own."""
     place, at = "search_space", ""
     for part in path.split("."):

@@ -22,7 +22,8 @@ from raytune_nn.study.failures import STOPPED
 # What may differ between two commands on the same study.
 CHANGEABLE = (
     *("budget.num_trials", "budget.max_hours", "budget.max_total_epochs", "budget.stagnation"),
-    *("checkpoints", "cluster", "failures", "logger", "verbose", "mode", "study", "export", "reproduce", "confirm"),
+    *("checkpoints", "cluster", "failures", "logger", "verbose", "mode", "study"),
+    *("export", "plan", "reproduce", "confirm"),
 )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from raytune_nn.config.objective import Objective, Values, finite
 from raytune_nn.config.secrets import Secrets
@@ -35,6 +35,9 @@ from raytune_nn.trial.tensorboard import SilentLogger, TrialLogger
 from raytune_nn.trial.training_state import TrainingState
 from raytune_nn.trial.wind_down import WindDown
 
+if TYPE_CHECKING:
+    from pytorch_lightning import Callback
+
 
 def run_trial(
     study: StudyContext,
@@ -46,6 +49,7 @@ def run_trial(
     ranks: Ranks = ALONE,
     pulse: Pulse | None = None,
     wind_down: WindDown | None = None,
+    watch: Sequence[Callback] = (),
 ) -> None:
     """Trains one trial to its end, or until told to stop.
 
@@ -59,6 +63,7 @@ def run_trial(
         ranks: The trial's workers, of which this one trains here.
         pulse: Counts batches; None: nobody asks.
         wind_down: Whether to save the state and leave; and hears if that is how it ended.
+        watch: Callbacks of whoever looks on; they hear of all of its trainings.
 
     Raises:
         UnusableState: It cannot go on from the state that the task names.
@@ -81,6 +86,7 @@ def run_trial(
     tracker = _Tracker(study.objective, first, logger, other, task.values)
     whose: dict[str, Any] = {"names": {"id": task.id, "study": study.name, "folder": study.folder}}
     whose["open_logger"] = None if other is None else other.open
+    whose["callbacks"] = watch
 
     def train_fold(config: dict[str, Any], send: Send, draft: Path, front: tuple[Values, ...]) -> tuple[int, int]:
         isolation.restore(seed, threads)
@@ -136,15 +142,14 @@ def _train(
     """One training of a configuration, or what follows a saved state; returns its epochs and optimizer steps so far.
 
     Args:
-        whose: Keywords of ``build_trial`` that tell the trial from others.
+        whose: Keywords of ``build_trial`` that tell the trial from others, and its callbacks before the reporter.
     """
     verbose = int(setting(config, "verbose"))
     quieten(verbose)
     built = build_trial(
         config,
         logger=logger,
-        **whose,
-        callbacks=[reporter],
+        **{**whose, "callbacks": [*whose["callbacks"], reporter]},
         first=[] if state is None else [state],
         build_data=isolation.data.build,
         enable_checkpointing=True,  # by the reporter: with one that keeps checkpoints, Lightning adds none

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import _TunerExitException
 
@@ -25,10 +25,11 @@ from raytune_nn.trial.checkpoint_size import checkpoint_size
 from raytune_nn.trial.ctrl_c import raise_if_interrupted
 from raytune_nn.trial.fit import quieten
 from raytune_nn.trial.gpu import is_out_of_memory
-from raytune_nn.trial.instantiate import locate_all, setting
+from raytune_nn.trial.instantiate import instantiate, locate_all, setting
 from raytune_nn.trial.isolation import Isolation, trial_threads
 from raytune_nn.trial.manual import check_manual
 from raytune_nn.trial.ranks import FSDP
+from raytune_nn.trial.reporter import stop_fit
 from raytune_nn.trial.sharding import check_sharding
 from raytune_nn.trial.task import Size, StudyContext
 from raytune_nn.trial.tensorboard import TrialLogger
@@ -91,6 +92,22 @@ def measured(configs: Sequence[Mapping[str, Any]]) -> Iterator[Size]:
             yield stop.size
 
 
+def one_batch_refusal(
+    config: Mapping[str, Any], build_data: Callable[[Any], LightningDataModule]
+) -> ConfigError | None:
+    """Why one batch of training and one of validation cannot be taken with a trial's configuration; None: they can.
+
+    Args:
+        build_data: Makes a data module of its part of the configuration.
+    """
+    stop = _StopAfterOneBatch()
+    stop.build_data = build_data
+    refusal = _refusal(config, stop)
+    if refusal is None and stop.memory is not None:
+        return ConfigError("a trial must fit into memory", stop.memory, "narrower bounds in search_space")
+    return refusal
+
+
 def _refusal(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> ConfigError | None:
     try:
         _begin(config, stop)
@@ -99,6 +116,7 @@ def _refusal(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> ConfigError 
     except (Exception, SystemExit) as error:  # the user's code can raise anything
         raise_if_interrupted(error)
         if isinstance(error, MemoryError) or is_out_of_memory(error) or _CPU_MEMORY in str(error):
+            stop.memory = f"{type(error).__name__}: {error}".strip()
             return None  # other trials may be smaller
         return blame(error, stop.part, config)
     return None
@@ -112,9 +130,10 @@ def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
         logger = TrialLogger(Path(folder), "rehearsal", {}, ["rehearsal"])
         try:
             built = build_trial(
-                {**config, "trainer": {**config["trainer"], **_TRAINER, **_by_itself(config)}},
+                {**config, "trainer": {**config["trainer"], **_TRAINER, **by_itself(config)}},
                 [stop],
                 begins=stop.begins,
+                build_data=stop.build_data,
                 logger=logger,
                 enable_checkpointing=True,
                 enable_progress_bar=False,
@@ -127,7 +146,7 @@ def _begin(config: Mapping[str, Any], stop: _StopAtFirstBatch) -> None:
             logger.close(failed=True)
 
 
-def _by_itself(config: Mapping[str, Any]) -> dict[str, Any]:
+def by_itself(config: Mapping[str, Any]) -> dict[str, Any]:
     """One of several workers rehearses, and meets no other."""
     return {"strategy": "auto"} if config["resources"].get("workers", 1) != 1 else {}
 
@@ -144,6 +163,8 @@ class _StopAtFirstBatch(Checkpoint):
     config: Mapping[str, Any]  # interpolations resolved
     size: Size | None = None  # once it is known
     sharded = False  # whether the trials are, where the rehearsal is not
+    build_data: Callable[[Any], LightningDataModule] = staticmethod(instantiate)
+    memory: str | None = None  # what was said where there was too little of it
 
     def __init__(self, measures: bool = False) -> None:
         self.part, self._measures = "data", measures
@@ -182,3 +203,21 @@ class _StopAtFirstBatch(Checkpoint):
         asked = str(self.config["trainer"].get("precision"))
         if asked in ("16", "16-mixed") and trainer.precision != "16-mixed":
             raise ConfigError("trainer.precision=16-mixed needs a GPU", "a CPU", "trainer.precision=bf16-mixed")
+
+
+class _StopAfterOneBatch(_StopAtFirstBatch):
+    """Lets a batch be trained and one be validated, and ends the training before its epoch is over."""
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        self.begins("batch")
+        if batch_idx:  # it has no validation in this epoch
+            raise _TunerExitException
+
+    def on_train_batch_end(self, trainer: Trainer, *batch: Any, **more: Any) -> None:
+        stop_fit(trainer)  # the validation comes at once
+
+    def on_validation_batch_end(self, *batch: Any, **more: Any) -> None:
+        raise _TunerExitException
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        raise _TunerExitException

@@ -103,14 +103,14 @@ class Reporter(Checkpoint):
         may_pause = self._advance(report)
         if not finite(values) or may_pause is None:
             self._send(report)
-            _stop(trainer)
+            stop_fit(trainer)
         elif self._wants_state() or may_pause:
             self._held, self.must_save = report, may_pause
         elif not self._send(replace(report, unsaved=self.copies.refusal() if self.copies.due else "")):
-            _stop(trainer)
+            stop_fit(trainer)
         elif self._leaves and not self._may_pause and self._study is not None and self._study.saves_to_leave:
             self._wind_down.left = True  # no state can be saved, however long it trains
-            _stop(trainer)
+            stop_fit(trainer)
 
     def _wants_state(self) -> bool:
         """Whether the state is saved at this report for the trial's own sake."""
@@ -162,8 +162,11 @@ class Reporter(Checkpoint):
         self._send_held(saved=False)
 
 
-def _stop(trainer: Trainer) -> None:
-    """Ends the fit after this epoch's hooks, also where the user asked for a least number of epochs or steps."""
+def stop_fit(trainer: Trainer) -> None:
+    """Ends the fit after this epoch's hooks, also where the user asked for a least number of epochs or steps.
+
+    Within an epoch it ends after this batch, with a validation.
+    """
     trainer.fit_loop.min_epochs = None
     trainer.fit_loop.epoch_loop.min_steps = None
     trainer.should_stop = True
