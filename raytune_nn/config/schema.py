@@ -2,8 +2,7 @@
 
 Fields have no defaults on purpose: ``conf/config.yaml`` is the one place where a value is set, and a key that is
 missing there is reported as missing; only ``search`` may leave keys out. Groups whose keys belong to somebody else's
-class (``model``, ``data``, …) are plain mappings; their keywords are checked against the class they name
-(``trial/targets.py``).
+class (``model``, ``data``, …) are plain mappings; ``trial/targets.py`` checks them against the class they name.
 """
 
 from __future__ import annotations
