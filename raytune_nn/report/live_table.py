@@ -75,10 +75,7 @@ class LiveTable:
         taken = f", {counted(cached, 'trial')} taken over" if cached else ""
         epochs = f"{self._record.epochs} of at most {most} epochs"
         lines = [
-            (
-                "now",
-                f"{busy}/{counted(max(slots, busy), 'slot')}, {self._record.epochs} of at most {most} epochs{taken}",
-            ),
+            ("now", f"{busy}/{counted(max(slots, busy), 'slot')}, {epochs}{taken}"),
             ("limit", limit),
             ("search", standing),
             ("last", self._shown.decision),
