@@ -16,10 +16,12 @@ from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.search.searcher import Searcher
 from raytune_nn.store.checkpoints import MODEL
 from raytune_nn.store.folder import StudyFolder
+from raytune_nn.store.journal import read_journal
 from raytune_nn.store.seal import write_sealed
 from raytune_nn.study.cache import Cache
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.identities import Identities
+from raytune_nn.study.resume import replay
 
 SCHEDULERS: dict[str, Callable[[], Scheduler]] = {
     "none": NoScheduler,
@@ -70,14 +72,19 @@ def study(
     said: list[str] | None = None,
     **budget: Any,
 ) -> Conductor:
-    """A conductor of a study that takes over from others."""
+    """A conductor of a study that takes over from others; goes on where its journal ends."""
     plan = make_plan(SCHEDULERS[scheduler](), **budget)
     if searcher is not None:
         plan = replace(plan, searcher=searcher)
     listed = [(source, (statuses or {}).get(source.name, "complete")) for source in sources]
     cache = Cache(OfParams(code), listed, OBJECTIVE)
     cache.begin(([] if said is None else said).append)
-    return conduct(folder, plan, cache=cache)
+    conductor = conduct(folder, plan, cache=cache)
+    events = list(read_journal(folder.journal))
+    pending = replay(events, conductor.record, plan.searcher, plan.scheduler, plan.fidelity)
+    for id, verdict in pending.items():
+        conductor.endings.carry_out(conductor.record.trials[id], verdict)
+    return conductor
 
 
 def run(conductor: Conductor, folder: StudyFolder, slots: int = 2, steps: int | None = None) -> Conductor:
