@@ -72,8 +72,11 @@ class LiveTable:
             warnings: Of trainings in which something is wrong.
         """
         busy, most = len(self._shown.running), self._epochs * trials
+        cached = sum(trial.cached != "" for trial in self._record.trials.values())
+        taken = f", {counted(cached, 'trial')} taken over" if cached else ""
+        epochs = f"{self._record.epochs} of at most {most} epochs"
         lines = [
-            ("now", f"{busy}/{counted(max(slots, busy), 'slot')}, {self._record.epochs} of at most {most} epochs"),
+            ("now", f"{busy}/{counted(max(slots, busy), 'slot')}, {epochs}{taken}"),
             ("limit", limit),
             ("search", standing),
             ("last", self._shown.decision),

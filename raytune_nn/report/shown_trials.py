@@ -20,7 +20,7 @@ class ShownTrials:
     Attributes:
         running: By id, in the order in which they began.
         best: The best few, best first; of several metrics the first few of the Pareto front.
-        ended_epochs: Of the trials that have ended, together.
+        ended_epochs: Trained by those that have ended, together.
         decision: The last one of the scheduler, in words.
     """
 
@@ -34,7 +34,7 @@ class ShownTrials:
     def opened(self, record: StudyRecord) -> None:
         """What earlier drivers left; the curves of their trials begin here."""
         self.best = _leaders(record.trials.values(), record)
-        self.ended_epochs = sum(trial.epochs for trial in record.trials.values() if trial.ended)
+        self.ended_epochs = sum(trial.epochs for trial in record.trials.values() if trial.ended and not trial.cached)
 
     def heard(self, event: Event, trial: TrialRecord, record: StudyRecord) -> None:
         """Takes in an event of a trial, which the record has taken in already."""
@@ -53,7 +53,7 @@ class ShownTrials:
             self.running.pop(trial.id, None)
             before = self.best
             self.best = _leaders((*(other for other in before if other is not trial), trial), record)
-            self.ended_epochs += trial.epochs if kind == "ended" else 0
+            self.ended_epochs += trial.epochs if kind == "ended" and not trial.cached else 0
             for other in (*before, trial):
                 if other.ended and other not in self.best:
                     self._curves.pop(other.id, None)

@@ -25,6 +25,8 @@ def winner(record: StudyRecord, folder: StudyFolder) -> str:
     alone = [trial.id for trial in record.trials.values() if trial.alone]
     if alone:
         lines.append(f"out of memory on a shared GPU, so tried again with one to themselves: {_listed(alone)}")
+    if cached := sum(trial.cached != "" for trial in record.trials.values()):
+        lines.append(f"taken over from earlier trials, not trained: {counted(cached, 'trial')}")
     by_hand = [trial.id for trial in record.trials.values() if trial.state == "stopped" and trial.reason == BY_HAND]
     if by_hand:
         lines.append(f"stopped by hand: {_listed(by_hand)}")
@@ -81,12 +83,16 @@ def trials_table(record: StudyRecord) -> str:
     stars = {trial.id for trial in record.front} if record.objective.further else set()
     wide = 14 if record.objective.folds is None else 22
     widths = [max(wide - 1, len(goal.metric)) for goal in record.objective.goals]
+    marks = {trial.id: " (cached)" if trial.cached else "" for trial in ranked}
+    wide_state = 10 + max(map(len, marks.values()), default=0)
     names = "".join(f" {goal.metric:>{width}}" for goal, width in zip(record.objective.goals, widths, strict=True))
-    lines = [f"{'trial':>6}  {'state':<10}{names}{'epochs':>8}{'seconds':>9}  parameters"]
+    lines = [f"{'trial':>6}  {'state':<{wide_state}}{names}{'epochs':>8}{'seconds':>9}  parameters"]
     for trial in ranked:
         values = "".join(f" {text:>{width}}" for text, width in zip(format_results(trial, record), widths, strict=True))
         name = f"{'* ' if trial.id in stars else ''}{trial.id}"
-        lines.append(f"{name:>6}  {trial.state:<10}{values}{trial.epochs:>8}{trial.seconds:>9.1f}  {_params(trial)}")
+        state = f"{trial.state}{marks[trial.id]}"
+        numbers = f"{trial.epochs:>8}{trial.seconds:>9.1f}"
+        lines.append(f"{name:>6}  {state:<{wide_state}}{values}{numbers}  {_params(trial)}")
     if len(record.trials) > len(ranked):
         lines.append(f"… and {len(record.trials) - len(ranked)} more in trials.csv")
     if stars:

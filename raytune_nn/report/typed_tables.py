@@ -26,10 +26,11 @@ _TRIALS = {
     "state": pa.string(),
     "epochs": pa.int64(),
     "pareto_front": pa.bool_(),
+    "cached": pa.string(),
 }  # the others are numbers
 _REPORTS = {
     "trial": pa.int64(),
-    "attempt": pa.int64(),  # how often the trial had begun or gone on by then, from 1
+    "attempt": pa.int64(),  # how often the trial had begun or gone on by then, from 1; 0: taken over
     "epoch": pa.int64(),
     "step": pa.int64(),  # of the optimizer
     "time": pa.timestamp("us", tz="UTC"),  # when the driver heard of it
@@ -56,7 +57,7 @@ def typed_reports(events: Iterable[Event]) -> pa.Table:
         if event["type"] == "started":
             attempts[event["trial"]] = attempts.get(event["trial"], 0) + 1
         elif event["type"] == "reported":
-            rows.append((event, attempts.get(event["trial"], 1)))
+            rows.append((event, attempts.get(event["trial"], 0 if event.get("cached") else 1)))
             if len(rows) == CHUNK:
                 tables.append(_reports(rows))
                 rows.clear()

@@ -18,6 +18,7 @@ from raytune_nn.store.journal import Event, Journal, read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.retry import Retry
 from raytune_nn.study.budget import Budget
+from raytune_nn.study.cache import Cache
 from raytune_nn.study.conductor import Conductor
 from raytune_nn.study.failures import Failures
 from raytune_nn.study.room import Room
@@ -88,7 +89,7 @@ class Heard(list[Event]):
         return [event["type"] for event in self]
 
 
-def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) -> Conductor:
+def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None, cache: Cache | None = None) -> Conductor:
     """A conductor with a real journal and nothing else around it; goes on with what the journal holds."""
     journal = Journal(folder.journal)
     journal.append("opened", name=folder.name)
@@ -99,7 +100,7 @@ def conduct(folder: StudyFolder, plan: StudyPlan, heard: Heard | None = None) ->
     states = States(folder.checkpoints)
     room = Room(folder, plan.settings.checkpoints.min_free, 0, Retry())
     drivers = (plan.searcher, plan.scheduler, budget, plan.num_trials, failures, listener, plan.fidelity, Secrets())
-    return Conductor(record, journal, states, *drivers, room)
+    return Conductor(record, journal, states, *drivers, room, cache)
 
 
 def start(conductor: Conductor) -> str:
