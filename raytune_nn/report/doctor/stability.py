@@ -29,6 +29,8 @@ def not_finite(signals: Signals) -> Finding | None:
     watched = [("the objective", history.curve)]
     watched += [(what, curve) for what, curve in (("training loss", signals.training),) if curve is not None]
     for what, curve in watched:
+        if all(map(math.isfinite, curve)):  # nearly always
+            continue
         for place, value in enumerate(curve):
             if math.isinf(value) or (math.isnan(value) and any(map(math.isfinite, curve[:place]))) or _lost(curve):
                 before = finite(curve[:place])
