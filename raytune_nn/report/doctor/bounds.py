@@ -92,7 +92,7 @@ def _of(path: str, domain: Domain, best: Sequence[History]) -> Iterable[Finding]
 
 def _by_chance(domain: Domain, near: int, count: int) -> float:
     """How likely so many of the trials are near one end, if they were drawn from the domain."""
-    from scipy.stats import binomtest  # not at the start of every command
+    from scipy.stats import binomtest  # type: ignore[import-untyped]  # not at every start
 
     size = domain.size()
     share = NEAR_BOUND if size is None else max(NEAR_BOUND, 1 / size)  # of few numbers, one is a large share

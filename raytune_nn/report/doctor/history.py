@@ -127,8 +127,7 @@ class Histories:
             KeyError: There is no such trial.
         """
         course = self._courses[trial]
-        names = dict.fromkeys(name for metrics in course.metrics for name in metrics)
-        series = {name: tuple(metrics.get(name, math.nan) for metrics in course.metrics) for name in names}
+        series = _series(course.metrics)
         config = self._config_of(trial, course.params)
         return History(trial, self._objective, config, course.params, course.state, tuple(course.epochs), series)
 
@@ -166,6 +165,16 @@ class Histories:
             count = sum(epoch <= source.saved for epoch in source.epochs)
             course.epochs, course.metrics = source.epochs[:count], source.metrics[:count]
             course.saved = source.saved
+
+
+def _series(reports: list[Mapping[str, float]]) -> dict[str, tuple[float, ...]]:
+    """Metric -> its values. Mostly all reports have the same ones, in the same order."""
+    names = list(reports[0]) if reports else []
+    if all(list(metrics) == names for metrics in reports):
+        columns = zip(*(metrics.values() for metrics in reports), strict=True)
+        return dict(zip(names, columns, strict=True))
+    known = dict.fromkeys(name for metrics in reports for name in metrics)
+    return {name: tuple(metrics.get(name, math.nan) for metrics in reports) for name in known}
 
 
 def _merged(config: Mapping[str, Any], branches: Branches, params: Mapping[str, Any]) -> Mapping[str, Any]:
