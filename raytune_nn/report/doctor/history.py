@@ -53,6 +53,12 @@ class History:
         """Whether probes were in the training."""
         return any(name.startswith(PROBE) for name in self.series)
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether less than half of the training is known: what it has not learnt yet, it may still have."""
+        last = self.epochs[-1] if self.epochs else 0
+        return self.state not in ("complete", "diverged") and 2 * last < self.max_epochs
+
     def setting(self, path: str) -> Any:
         """What the trial was configured with; None where there is no such key."""
         node: Any = self.config
