@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from made_studies import Made
 
@@ -19,7 +20,7 @@ PRESSED = Finding(Kind.bound, 0, "optimizer.lr: 4 of the best 4 at 0.1", "search
 NO_PROBES = Unseen((Kind.vanishing_gradients, Kind.dead_units), "trained without probes", "callbacks=probes")
 
 
-def made(folder: Path, trials: int = 12, **params: float) -> Study:
+def made(folder: Path, trials: int = 12, **params: Any) -> Study:
     """So many trials of three reports, the last the best."""
     told = Made().begin()
     for number in range(trials):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from raytune_nn.config.objective import Objective
@@ -25,20 +25,21 @@ def pressed(histories: Sequence[History], space: Space) -> list[Finding]:
     Of several objectives each has its own best trials, and one is enough.
     """
     found: dict[tuple[str, str], Finding] = {}
+    scores = [_scores(histories, goal) for goal in range(_goals(histories))]
     for path, domain, chosen in space.paths():
         low, high = getattr(domain, "low", None), getattr(domain, "high", None)
         if low is None or high is None or low == high:
             continue
         of_branch = [history for history in histories if _has(history, path, chosen)]
-        for goal in range(_goals(of_branch)):
-            for finding in _of(path, domain, _best(of_branch, goal)):
+        for score in scores:
+            for finding in _of(path, domain, _best(of_branch, score)):
                 found.setdefault((path, finding.action), finding)
     return list(found.values())
 
 
 def enough(histories: Sequence[History]) -> bool:
     """Whether there are trials enough to tell."""
-    return len(_best(histories, 0)) >= LEAST_BEST
+    return len(_best(histories, _scores(histories, 0))) >= LEAST_BEST
 
 
 def _has(history: History, path: str, chosen: dict[str, str]) -> bool:
@@ -49,10 +50,14 @@ def _goals(histories: Sequence[History]) -> int:
     return len(histories[0].objective.goals) if histories else 0
 
 
-def _best(histories: Sequence[History], goal: int) -> list[History]:
+def _scores(histories: Sequence[History], goal: int) -> dict[str, float | None]:
+    return {history.id: _value(history, goal) for history in histories}
+
+
+def _best(histories: Sequence[History], scores: Mapping[str, float | None]) -> list[History]:
     """The best quarter by one metric; a few at least."""
     ended = [history for history in histories if history.state in ("complete", "stopped", "paused", "running")]
-    valued = [(value, history) for history in ended if (value := _value(history, goal)) is not None]
+    valued = [(value, history) for history in ended if (value := scores[history.id]) is not None]
     valued.sort(key=lambda pair: pair[0], reverse=True)
     if len(valued) < 2 * LEAST_BEST:
         return []
@@ -87,11 +92,11 @@ def _of(path: str, domain: Domain, best: Sequence[History]) -> Iterable[Finding]
 
 def _by_chance(domain: Domain, near: int, count: int) -> float:
     """How likely so many of the trials are near one end, if they were drawn from the domain."""
-    from scipy.stats import binomtest  # not at the start of every command
+    from scipy.special import bdtrc  # type: ignore[import-untyped]  # not at every start; scipy.stats takes a second
 
     size = domain.size()
     share = NEAR_BOUND if size is None else max(NEAR_BOUND, 1 / size)  # of few numbers, one is a large share
-    return float(binomtest(near, count, share, alternative="greater").pvalue)
+    return float(bdtrc(near - 1, count, share)) if near else 1.0
 
 
 def _ends(domain: Any) -> tuple[float, float]:

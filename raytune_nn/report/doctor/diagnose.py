@@ -70,6 +70,9 @@ def unseen(history: History) -> list[Unseen]:
     if reports < LEAST_REPORTS:
         shapes = (Kind.over_fitting, Kind.mismatch, Kind.oscillation, Kind.plateau)
         found.append(Unseen(shapes, f"the trial has {_reports(reports)}, and {LEAST_REPORTS} are the least for these"))
+    if history.cut_short:
+        trained = f"{history.epochs[-1]} of {history.max_epochs} epochs"
+        found.append(Unseen((Kind.under_fitting,), f"the trial has trained {trained}"))
     if signals.training is None:
         of_training = (Kind.over_fitting, Kind.under_fitting, Kind.mismatch, Kind.plateau)
         found.append(Unseen(of_training, 'the module logs no loss in training: self.log("train_loss", …)'))

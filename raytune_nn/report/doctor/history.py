@@ -53,6 +53,12 @@ class History:
         """Whether probes were in the training."""
         return any(name.startswith(PROBE) for name in self.series)
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether less than half of the training is known: what it has not learnt yet, it may still have."""
+        last = self.epochs[-1] if self.epochs else 0
+        return self.state not in ("complete", "diverged") and 2 * last < self.max_epochs
+
     def setting(self, path: str) -> Any:
         """What the trial was configured with; None where there is no such key."""
         node: Any = self.config
@@ -127,8 +133,7 @@ class Histories:
             KeyError: There is no such trial.
         """
         course = self._courses[trial]
-        names = dict.fromkeys(name for metrics in course.metrics for name in metrics)
-        series = {name: tuple(metrics.get(name, math.nan) for metrics in course.metrics) for name in names}
+        series = _series(course.metrics)
         config = self._config_of(trial, course.params)
         return History(trial, self._objective, config, course.params, course.state, tuple(course.epochs), series)
 
@@ -166,6 +171,16 @@ class Histories:
             count = sum(epoch <= source.saved for epoch in source.epochs)
             course.epochs, course.metrics = source.epochs[:count], source.metrics[:count]
             course.saved = source.saved
+
+
+def _series(reports: list[Mapping[str, float]]) -> dict[str, tuple[float, ...]]:
+    """Metric -> its values. Mostly all reports have the same ones, in the same order."""
+    names = list(reports[0]) if reports else []
+    if all(list(metrics) == names for metrics in reports):
+        columns = zip(*(metrics.values() for metrics in reports), strict=True)
+        return dict(zip(names, columns, strict=True))
+    known = dict.fromkeys(name for metrics in reports for name in metrics)
+    return {name: tuple(metrics.get(name, math.nan) for metrics in reports) for name in known}
 
 
 def _merged(config: Mapping[str, Any], branches: Branches, params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ SIZES = ("width", "channels", "hidden_size")  # of the built-in networks
 def under_fits(signals: Signals) -> Finding | None:
     """Under-fitting: training itself stays poor, and so does the validation."""
     training, score = signals.training, signals.score
-    if training is None or len(training) < FEW_REPORTS:
+    if training is None or len(training) < FEW_REPORTS or signals.history.cut_short:
         return None
     left = middle(training[-FEW_REPORTS:]) / training[0] if training[0] > 0 else math.nan
     reached = middle(score[-FEW_REPORTS:]) if score is not None else math.nan

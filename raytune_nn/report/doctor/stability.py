@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import takewhile
 
 from raytune_nn.report.doctor.actions import lower_rate
 from raytune_nn.report.doctor.finding import Finding, Kind
@@ -24,24 +25,18 @@ _BOOK = "Goodfellow, Bengio & Courville 2016, Deep Learning, section 11.4.1"
 
 
 def not_finite(signals: Signals) -> Finding | None:
-    """Divergence: a loss or the objective is no number."""
+    """Divergence: the training loss or the objective is no number any more."""
     history = signals.history
     watched = [("the objective", history.curve)]
     watched += [(what, curve) for what, curve in (("training loss", signals.training),) if curve is not None]
     for what, curve in watched:
-        for place, value in enumerate(curve):
-            if math.isinf(value) or (math.isnan(value) and any(map(math.isfinite, curve[:place]))) or _lost(curve):
-                before = finite(curve[:place])
-                was = f", {number(before[-1])} before" if before else ""
-                return _diverged(signals, place, f"{what} was {value} at epoch {history.epochs[place]}{was}")
+        known = len(curve) - len(list(takewhile(lambda value: not math.isfinite(value), reversed(curve))))
+        if known < len(curve):  # to the end: one report may lack what others have
+            was = f", {number(curve[known - 1])} before" if known else ""
+            return _diverged(signals, known, f"{what} was {curve[known]} at epoch {history.epochs[known]}{was}")
     if history.state == "diverged" and history.epochs:
         return _diverged(signals, len(history.epochs) - 1, "the objective was no finite number")
     return None
-
-
-def _lost(curve: tuple[float, ...]) -> bool:
-    """Whether it was logged, and never a number."""
-    return bool(curve) and not any(map(math.isfinite, curve))
 
 
 def blown_up(signals: Signals) -> Finding | None:

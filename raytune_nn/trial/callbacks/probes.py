@@ -153,10 +153,10 @@ def _norm(tensors: Sequence[Any]) -> Tensor:
 def _few(weights: Sequence[Tensor]) -> list[Tensor]:
     """Views of evenly spread numbers of these weights; of all, where they are few."""
     stride = 1 + sum(w.numel() for w in weights) // NUMBERS
-    return list(weights) if stride == 1 else [_view(w)[::stride] for w in weights]
+    return [_view(w, stride) for w in weights]
 
 
-def _view(weight: Any) -> Tensor:
-    """The numbers in a row, those of this worker where each has a part."""
+def _view(weight: Any, stride: int) -> Tensor:
+    """Evenly spread numbers, of this worker's part where each has one; not a copy, which no step would change."""
     local: Tensor = weight.to_local() if hasattr(weight, "to_local") else weight
-    return local.view(-1) if local.is_contiguous() else local.reshape(len(local), -1)
+    return local.view(-1)[::stride] if local.is_contiguous() else local[::stride]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from raytune_nn.config.objective import Goal, Objective
@@ -44,7 +44,7 @@ HEALTHY: dict[str, tuple[float, ...]] = {
 
 
 def made(
-    changes: dict[str, Sequence[float] | None] | None = None,
+    changes: Mapping[str, Sequence[float] | None] | None = None,
     config: dict[str, Any] | None = None,
     params: dict[str, Any] | None = None,
     state: str = "complete",

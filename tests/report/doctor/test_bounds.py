@@ -40,7 +40,7 @@ def test_the_best_rates_are_the_highest() -> None:
 
 
 def test_the_best_rates_are_the_lowest() -> None:
-    histories = trials(LR, lambda params: 1 - params["optimizer.lr"], count=64)
+    histories = trials(LR, lambda params: 1 - params["optimizer.lr"], count=200)
     assert actions(LR, histories) == ["search_space.optimizer.lr.low=1e-05"]
 
 

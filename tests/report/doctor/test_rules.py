@@ -10,7 +10,7 @@ from histories import CONFIG, FALLING, HEALTHY, LEARNT, kinds, made, only
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raytune_nn.report.doctor.diagnose import diagnose_trial
+from raytune_nn.report.doctor.diagnose import diagnose_trial, unseen
 from raytune_nn.report.doctor.finding import Kind
 
 INF, NAN = math.inf, math.nan
@@ -84,6 +84,15 @@ def test_under_fitting_is_a_training_that_stays_poor() -> None:
     assert kinds(made({"val_acc": (0.3,) * 10})) == set(), "the training is fitted"
 
 
+def test_a_trial_that_was_stopped_early_is_not_called_under_fitting() -> None:
+    slow = tuple(2.3 - 0.05 * epoch for epoch in range(10))
+    long = {"budget": {"max_epochs": 81}}
+    poor: dict[str, Any] = {"train_loss": slow, "val_loss": slow, "val_acc": (0.3,) * 10}
+    assert kinds(made(poor, long, state="stopped")) == set()
+    assert [missing.kinds for missing in unseen(made(poor, long, state="stopped"))] == [(Kind.under_fitting,)]
+    assert kinds(made(poor, long)) == {Kind.under_fitting}, "it ended by itself"
+
+
 def test_under_fitting_by_decay_wants_less_of_it() -> None:
     heavy = {"optimizer": {**CONFIG["optimizer"], "weight_decay": 30.0}}
     slow = tuple(2.3 - 0.05 * epoch for epoch in range(10))
@@ -132,6 +141,7 @@ def test_divergence_is_worse_than_chance() -> None:
 
 def test_a_metric_that_was_not_logged_at_first_is_no_divergence() -> None:
     assert kinds(made({"train_loss": (NAN, *FALLING[1:])})) == set()
+    assert kinds(made({"train_loss": (*FALLING[:4], NAN, *FALLING[5:])})) == set()
 
 
 def test_oscillation_turns_again_and_again() -> None:

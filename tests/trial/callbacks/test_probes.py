@@ -38,7 +38,7 @@ def probed(module: Net, rows: int = 8, every: int = 1, **trainer: Any) -> Report
 def test_norm_and_ratio_are_those_of_the_step(kind: type[Net]) -> None:
     module = kind(nn.Linear(2, 1, bias=False))
     with torch.no_grad():
-        module.net.weight.copy_(torch.tensor([[3.0, 4.0]]))  # type: ignore[union-attr,operator]
+        module.net.weight.copy_(torch.tensor([[3.0, 4.0]]))  # type: ignore[operator]
     x, y = line(4)
     slope = 2 * ((x @ torch.tensor([[3.0], [4.0]]) - y) * x).mean(0)  # of the mean square, by hand
     (report,) = probed(module, rows=4)
@@ -139,7 +139,8 @@ def test_recurrent_layers_are_units() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.cell, self.head = nn.LSTM(1, 4, batch_first=True), nn.Linear(4, 1)
-            self.cell.bias_ih_l0.data[12:15] = -100.0  # the output gate of three units
+            bias: Any = self.cell.bias_ih_l0
+            bias.data[12:15] = -100.0  # the output gate of three units
 
         def forward(self, x: Tensor) -> Tensor:
             y: Tensor = self.head(self.cell(x.unsqueeze(2))[0][:, -1])

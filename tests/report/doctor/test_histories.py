@@ -44,7 +44,7 @@ def test_series_are_as_long_as_the_reports() -> None:
 
 
 def test_sampled_values_are_in_the_configuration() -> None:
-    params = {"optimizer": "sgd", "optimizer.momentum": 0.9, "model.net.width": 8}
+    params: dict[str, Any] = {"optimizer": "sgd", "optimizer.momentum": 0.9, "model.net.width": 8}
     history = Told().train("0", 0.5, **params)
     assert history.setting("optimizer") == {"_target_": "torch.optim.SGD", "lr": 0.1, "momentum": 0.9}
     assert history.setting("model.net.width") == 8
