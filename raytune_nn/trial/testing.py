@@ -151,14 +151,15 @@ def _answers(what: str, tester: Tester, models: Sequence[Model]) -> Iterator[dic
             return
 
 
-def _end_with_driver() -> None:
+def _end_with_driver(answered: threading.Event) -> None:
     os.read(0, 1)
-    os._exit(1)
+    os._exit(0 if answered.is_set() else 1)
 
 
 def _answer() -> None:
     request = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    answered = threading.Event()
+    threading.Thread(target=_end_with_driver, args=(answered,), daemon=True).start()
     with os.fdopen(os.dup(1), "w") as file:
         os.dup2(2, 1)  # the user's modules may print
         try:
@@ -167,6 +168,7 @@ def _answer() -> None:
                 print(json.dumps(answer), file=file, flush=True)
         except RaytuneError as error:
             print(json.dumps({"refusal": as_plain(error)}), file=file, flush=True)
+        answered.set()  # before the driver sees the end of it
 
 
 if __name__ == "__main__":

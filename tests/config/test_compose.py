@@ -70,8 +70,8 @@ def test_any_scheduler_goes_with_any_search_in_either_order(arguments: tuple[str
 @pytest.mark.parametrize(
     ("override", "key", "fix"),
     [
-        ("+foo=1", "foo", "one of: budget, callbacks, checkpoints, cluster, data"),
-        ("++foo=1", "foo", "one of: budget, callbacks, checkpoints, cluster, data"),
+        ("+foo=1", "foo", "one of: budget, callbacks, checkpoints, cluster, confirm"),
+        ("++foo=1", "foo", "one of: budget, callbacks, checkpoints, cluster, confirm"),
         ("+study.nam=a", "study.nam", "study.name=a"),
         ("+budget.epochs=3", "budget.epochs", "budget.max_epochs=3"),
         ("+search.foo=1", "search.foo", "one of: search.fidelity, search.points, search.scheduler"),
