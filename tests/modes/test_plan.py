@@ -19,7 +19,7 @@ def planned(*arguments: str) -> dict[str, str]:
     """The rows of a plan by their names."""
     ran = run("mode=plan", *arguments)
     assert (ran.code, ran.err) == (0, "")
-    rows = [line.split(maxsplit=1) for line in ran.out.splitlines()]
+    rows = [line.split(maxsplit=1) for line in ran.out.partition("\n\nwarning: ")[0].splitlines()]
     return dict(rows)
 
 
