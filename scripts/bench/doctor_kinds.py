@@ -93,11 +93,7 @@ FAULTS: dict[str, Fault] = {
         ),
         plain=True,
     ),
-    "high rate": Fault(  # ten times the healthy one
-        *(Kind.oscillation, _BAD_RATE - {Kind.oscillation}, ("data.batch_size=32", "optimizer.lr=0.03")),
-        of={"LSTM": ("optimizer.lr=0.1",)},
-        plain=True,
-    ),
+    "classes in turn": Fault(*(Kind.oscillation, _BAD_RATE - {Kind.oscillation}), callback=_target("ClassesInTurn")),
     "early decay": Fault(
         *(Kind.plateau, frozenset({Kind.under_fitting})),
         ("lr_scheduler=step", "lr_scheduler.scheduler.step_size=2", "lr_scheduler.scheduler.gamma=1e-5"),
