@@ -63,15 +63,6 @@ class NoisyLabels(BatchChange):
         return [x, torch.where(number % 10 < NOISY, (number // 10) % 10, y)]
 
 
-class ClassesInTurn(BatchChange):
-    """An epoch sees five of the ten classes, the next one the other five, as where rows are sorted and not shuffled."""
-
-    def change(self, trainer: Trainer, batch: Sequence[Tensor]) -> list[Tensor]:
-        x, y = batch
-        chosen = (y < 5) == (trainer.current_epoch % 2 == 0)
-        return [x[chosen], y[chosen]] if chosen.sum() > 1 else [x, y]
-
-
 class OtherValidation(Callback):
     """Validation is of other rows than the training.
 

@@ -93,7 +93,10 @@ FAULTS: dict[str, Fault] = {
         ),
         plain=True,
     ),
-    "classes in turn": Fault(*(Kind.oscillation, _BAD_RATE - {Kind.oscillation}), callback=_target("ClassesInTurn")),
+    "high rate": Fault(  # ten times the healthy one; with its norms the convolutional network lives through it
+        *(Kind.oscillation, _BAD_RATE - {Kind.oscillation}, ("data.batch_size=32", "optimizer.lr=0.03")),
+        of={"MLP": ("model.net.norm=none",), "LSTM": ("optimizer.lr=0.1",)},
+    ),
     "early decay": Fault(
         *(Kind.plateau, frozenset({Kind.under_fitting})),
         ("lr_scheduler=step", "lr_scheduler.scheduler.step_size=2", "lr_scheduler.scheduler.gamma=1e-5"),
