@@ -78,7 +78,7 @@ def fault_jobs(faults: Sequence[str], seeds: int) -> list[Job]:
         Job(network, fault, seed, tuple(FAULTS[fault].typed(network)))
         for network in NETWORKS
         for fault in faults
-        for seed in range(seeds)
+        for seed in range(1, seeds + 1)  # 0 was seen when the faults were made
     ]
 
 

@@ -13,6 +13,7 @@ from raytune_nn.report.doctor.thresholds import (
     FEW_REPORTS,
     FITTED,
     LATE_GAP,
+    LEARNT,
     LEAST_REPORTS,
     LEFT,
     NEAR_GAP,
@@ -34,7 +35,8 @@ def over_fits(signals: Signals) -> Finding | None:
     best = min(range(len(smoothed)), key=lambda place: smoothed[place] if smoothed[place] >= 0 else math.inf)
     last, least = middle(validation[-FEW_REPORTS:]), smoothed[best]
     fitted, rise = middle(training[-FEW_REPORTS:]), SMALL_RISE if last > LEFT * training[0] else RISE
-    if not (last > (1 + rise) * least > 0 and fitted < FITTED * training[best] and fitted < last):
+    learnt = fitted < max(FITTED * training[best], LEARNT * training[0])
+    if not (last > (1 + rise) * least > 0 and learnt and fitted < last):
         return None
     places = range(best + 1, len(smoothed))
     place = next((place for place in places if smoothed[place] > (1 + rise) * least), len(smoothed) - 1)
