@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from raytune_nn.config.objective import Objective, Values
 
 
+@dataclass
 class Stagnation:
     """Counts trials that ended or paused; each once, however often it pauses, since most that pause never go on.
 
@@ -12,10 +15,9 @@ class Stagnation:
     nothing of the search, and one that diverged is no improvement.
     """
 
-    def __init__(self, objective: Objective) -> None:
-        self._objective = objective
-        self._best: list[Values] = []  # the front of all values seen
-        self._since = set[str]()
+    _objective: Objective
+    _best: list[Values] = field(default_factory=list)  # the front of all values seen
+    _since: dict[str, None] = field(default_factory=dict)  # a set, in order
 
     @property
     def trials(self) -> int:
@@ -33,4 +35,4 @@ class Stagnation:
             self._best = [*kept, values] if self._objective.further else [values]
             self._since.clear()
         elif self._best:
-            self._since.add(trial)
+            self._since[trial] = None
