@@ -10,7 +10,7 @@ from typing import Any
 # What decides which trials there are, where they run and what is kept and shown of them, but not how one is trained.
 _OF_THE_STUDY = (
     *("mode", "verbose", "study", "cluster", "failures", "checkpoints", "logger", "lr_range", "export", "security"),
-    *("search", "search_space"),
+    *("search", "search_space", "plan", "reproduce", "confirm"),
 )
 _OF_THE_TRIAL = {"budget": ("max_epochs",), "resources": ("cpus", "gpus", "workers")}  # of these groups, only that
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from raytune_nn import __version__
 
 _OURS = __name__.partition(".")[0]
+_TRAINS = ("nn", "data", "trial")
 _ALWAYS = ("torch", "pytorch-lightning")
 _STANDARD = frozenset(("__main__", _OURS)) | sys.stdlib_module_names
 _INSTALLED = tuple({sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")})
@@ -30,7 +31,7 @@ def code_version(targets: Iterable[str]) -> dict[str, str]:
     Args:
         targets: Dotted names, as in ``_target_``.
     """
-    found = {"python": platform.python_version(), _OURS: __version__} | {name: version(name) for name in _ALWAYS}
+    found = {"python": platform.python_version(), _OURS: _ours()} | {name: version(name) for name in _ALWAYS}
     waiting = sorted({target.partition(".")[0] for target in targets})
     while waiting:
         name = waiting.pop()
@@ -38,11 +39,17 @@ def code_version(targets: Iterable[str]) -> dict[str, str]:
             continue
         files = _own_files(name)
         if files:
-            found[name], imported = _hash(files)
-            waiting += sorted(imported)
+            found[name] = _hash(files)
+            waiting += sorted({other for path in files for other in _imports(path.read_bytes()) if _own_files(other)})
         elif name not in _STANDARD:
             found[name] = _installed(name)
     return found
+
+
+def _ours() -> str:
+    """Our version, and what of us is in a training; a checkout changes between two versions."""
+    files = [path for part in _TRAINS for path in sorted((Path(__file__).parents[1] / part).rglob("*.py"))]
+    return f"{__version__}, {_hash(files)}"
 
 
 def own_sources(targets: Iterable[str]) -> Iterator[str]:
@@ -69,14 +76,13 @@ def _files(spec: ModuleSpec) -> list[Path]:
     return [Path(spec.origin)] if spec.origin is not None and spec.origin.endswith(".py") else []
 
 
-def _hash(files: list[Path]) -> tuple[str, set[str]]:
-    """Of the files' contents and names, and which top-level names they import."""
-    state, imported = hashlib.blake2b(digest_size=8), set[str]()
+def _hash(files: list[Path]) -> str:
+    """Of the files' contents and names."""
+    state = hashlib.blake2b(digest_size=8)
     for path in files:
         content = path.read_bytes()
         state.update(f"{path.name}\0{len(content)}\0".encode() + content)
-        imported |= _imports(content)
-    return f"source {state.hexdigest()}", {name for name in imported if _own_files(name)}
+    return f"source {state.hexdigest()}"
 
 
 def _imports(content: bytes) -> set[str]:
