@@ -1,7 +1,7 @@
 """Runs the benches of the engine one after another, and writes the section of each into results.md as soon as it ended.
 
     [QUICK=1] .venv/bin/python scripts/bench/results.py [overhead startup scale rate slots epoch memory decisions
-        report watching]
+        report watching forecast]
 
 Sections of other benches stay as they are; so does that of a bench that fails, which the exit code tells at the end.
 With QUICK=1 there are fewer trials and repeats: each section shows the commands that it comes from. Not among them:
@@ -54,6 +54,7 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "decisions": [Command("decisions.py", 1, needs=SHARED / "curves")],
         "report": [Command("report.py", 2)],
         "watching": [Command("watching.py", 2)],
+        "forecast": [Command("forecast.py", 20, needs=SHARED / "data")],
     }
 
 
