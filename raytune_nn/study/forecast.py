@@ -186,11 +186,10 @@ class _Study:
 
     def _is_spent(self, now: float, start: float) -> bool:
         """Whether a budget ends the study before this report."""
-        share = self.busy * self.extent.gpus
         if now - start > self._limit:
             self.end, self.seconds = "budget.max_hours", start + self._limit
             return True
-        if share > self._gpu_seconds:
+        if self.busy * self.extent.gpus > self._gpu_seconds:
             self.end = "budget.max_gpu_hours"
             return True
         return False

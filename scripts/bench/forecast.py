@@ -68,12 +68,12 @@ def budgets(few: int, some: int, epochs: int) -> dict[str, tuple[str, ...]]:
     """
     third = max(1, epochs // 3)
     return {
-        f"random, {few} × {epochs}": ("+search=random", f"budget.num_trials={few}", f"budget.max_epochs={epochs}"),
-        f"random, {2 * few} × {third}": (
+        f"random, {few} x {epochs}": ("+search=random", f"budget.num_trials={few}", f"budget.max_epochs={epochs}"),
+        f"random, {2 * few} x {third}": (
             *("+search=random", f"budget.num_trials={2 * few}", f"budget.max_epochs={third}"),
         ),
-        f"asha, {some} × {epochs}": ("+search=asha", f"budget.num_trials={some}", f"budget.max_epochs={epochs}"),
-        f"asha, {2 * some} × {epochs}": (
+        f"asha, {some} x {epochs}": ("+search=asha", f"budget.num_trials={some}", f"budget.max_epochs={epochs}"),
+        f"asha, {2 * some} x {epochs}": (
             *("+search=asha", f"budget.num_trials={2 * some}", f"budget.max_epochs={epochs}"),
         ),
     }

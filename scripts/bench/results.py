@@ -1,7 +1,7 @@
 """Runs the benches of the engine one after another, and writes the section of each into results.md as soon as it ended.
 
     [QUICK=1] .venv/bin/python scripts/bench/results.py [overhead startup scale rate slots epoch memory decisions
-        report watching doctor confirm]
+        report watching forecast doctor confirm]
 
 Sections of other benches stay as they are; so does that of a bench that fails, which the exit code tells at the end.
 With QUICK=1 there are fewer trials and repeats: each section shows the commands that it comes from. Not among them:
@@ -55,6 +55,7 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "decisions": [Command("decisions.py", 1, needs=SHARED / "curves")],
         "report": [Command("report.py", 2)],
         "watching": [Command("watching.py", 2)],
+        "forecast": [Command("forecast.py", 20, needs=SHARED / "data")],
         "doctor": [
             Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --repeats 0", 1.5 * seeds),
             Command("doctor.py --seeds 0 --studies 0 --repeats 0", 5, needs=SHARED / "data"),

@@ -34,7 +34,7 @@ def test_only_the_sections_of_those_named_are_new(book: Path) -> None:
         "scale": "today\n\nof scale",
         "epoch": "yesterday",
     }
-    missing = "startup, rate, slots, memory, decisions, report, watching, doctor, confirm"
+    missing = "startup, rate, slots, memory, decisions, report, watching, forecast, doctor, confirm"
     assert text.startswith(f"{results.HEAD}Not measured yet: {missing}.\n\n## overhead\n")
 
 
@@ -53,6 +53,7 @@ def test_a_bench_that_fails_costs_the_others_nothing(book: Path) -> None:
         "decisions",
         "report",
         "watching",
+        "forecast",
         "doctor",
         "confirm",
     ]

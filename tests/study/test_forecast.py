@@ -40,7 +40,7 @@ def test_what_every_trial_trains_to_its_end() -> None:
 
 
 @pytest.mark.parametrize("change", [{"trials": 32}, {"epochs": 54}, {"folds": 2}, {"slots": 1}])
-def test_more_to_train_takes_longer(change: dict[str, int]) -> None:
+def test_more_to_train_takes_longer(change: dict[str, Any]) -> None:
     assert foretold(**change).seconds[1] > foretold().seconds[1]
 
 
