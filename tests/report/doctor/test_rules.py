@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from raytune_nn.report.doctor.diagnose import diagnose_trial, unseen
 from raytune_nn.report.doctor.finding import Kind
+from raytune_nn.report.doctor.signals import Signals
 
 INF, NAN = math.inf, math.nan
 FLAT = (2.0, 1.6, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5)
@@ -89,7 +90,7 @@ def test_a_trial_that_was_stopped_early_is_not_called_under_fitting() -> None:
     long = {"budget": {"max_epochs": 81}}
     poor: dict[str, Any] = {"train_loss": slow, "val_loss": slow, "val_acc": (0.3,) * 10}
     assert kinds(made(poor, long, state="stopped")) == set()
-    assert [missing.kinds for missing in unseen(made(poor, long, state="stopped"))] == [(Kind.under_fitting,)]
+    assert [missing.kinds for missing in unseen(Signals(made(poor, long, state="stopped")))] == [(Kind.under_fitting,)]
     assert kinds(made(poor, long)) == {Kind.under_fitting}, "it ended by itself"
 
 
