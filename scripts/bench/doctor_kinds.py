@@ -117,7 +117,7 @@ FAULTS: dict[str, Fault] = {
         of={
             "MLP": ("model.net.depth=8", "model.net.activation=sigmoid"),
             "CNN": ("+model.net.depth=8", "+model.net.activation=Sigmoid"),
-            "LSTM": ("+model.net.layers=8",),  # Wu et al. 2016, section 3.1: stacks of eight hardly train
+            "LSTM": ("+model.net.layers=4", "init=normal", "init.std=0.02", "optimizer.lr=3e-4"),
         },
         plain=True,
     ),
