@@ -23,6 +23,7 @@ VALUES = st.one_of(
     st.sampled_from([0.0, -0.0, 0.5, 1.0, 2.0, -1.0, 1e308, 5e-324, math.nan, math.inf, -math.inf]),
     st.integers(-3, 3),
 )
+GROUPS: list[dict[str, Any]] = [{}, {"model": {"net": None}}, {"optimizer": None}, {"callbacks": None}]
 STATES = ("waiting", "running", "paused", "complete", "stopped", "failed", "diverged")
 
 
@@ -41,7 +42,7 @@ def histories(draw: st.DrawFn, id: str, objective: Objective) -> History:
     reports = draw(st.integers(0, 12))
     names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=9))
     first = draw(st.integers(1, 5))
-    net: dict[str, Any] = draw(st.sampled_from([{}, {"model": {"net": None}}, {"optimizer": None}, {"callbacks": None}]))
+    net = draw(st.sampled_from(GROUPS))
     params = draw(st.sampled_from([{}, {"optimizer.lr": 1e-4}, {"optimizer.lr": 0.1}, {"optimizer.lr": 1e-9}]))
     return History(
         id,
