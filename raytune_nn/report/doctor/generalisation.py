@@ -36,7 +36,8 @@ def over_fits(signals: Signals) -> Finding | None:
     if mismatched(signals) is not None:
         return None
     smoothed = smooth(validation)
-    best = min(range(len(smoothed)), key=lambda place: smoothed[place] if smoothed[place] >= 0 else math.inf)
+    losses = [value if value >= 0 else math.inf for value in smoothed]
+    best = losses.index(min(losses))
     last, least = middle(validation[-FEW_REPORTS:]), smoothed[best]
     fitted, rise = middle(training[-FEW_REPORTS:]), SMALL_RISE if last > LEFT * training[0] else RISE
     learnt = fitted < max(FITTED * training[best], LEARNT * training[0])

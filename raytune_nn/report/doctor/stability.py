@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise, takewhile
+from itertools import takewhile
+from operator import mul, sub
 
 from raytune_nn.report.doctor.actions import lower_rate
 from raytune_nn.report.doctor.finding import Finding, Kind
@@ -92,7 +93,7 @@ def oscillates(signals: Signals) -> Finding | None:
 def _turns(curve: Curve) -> list[int]:
     """Where the direction changes, with a swing on both sides."""
     floor = SWING_FLOOR * abs(curve[0])
-    steps = [after - before for before, after in pairwise(curve)]
-    turned = [place for place, (before, after) in enumerate(pairwise(steps), start=1) if before * after < 0]
-    least = {place: max(floor, SWING * abs(curve[place])) for place in turned}
-    return [place for place in turned if min(abs(steps[place - 1]), abs(steps[place])) >= least[place]]
+    steps = list(map(sub, curve[1:], curve))
+    turned = [place for place, product in enumerate(map(mul, steps, steps[1:]), start=1) if product < 0]
+    turned = [place for place in turned if abs(steps[place]) >= floor and abs(steps[place - 1]) >= floor]
+    return [place for place in turned if min(abs(steps[place - 1]), abs(steps[place])) >= SWING * abs(curve[place])]
