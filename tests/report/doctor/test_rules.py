@@ -174,6 +174,15 @@ def test_vanishing_gradients_do_not_reach_the_first_layers() -> None:
     assert only(made(norms(1e-5, 1e-3, 1.0), sigmoid), Kind.vanishing_gradients).action == "model.net.activation=relu"
 
 
+def test_a_gradient_that_dead_units_cut_off_has_not_vanished() -> None:
+    dead = {"probe/dead/2": (1.0,) * 10}
+    assert only(made({**norms(0.0, 0.0, 1.0), **dead}), Kind.dead_units).evidence.endswith(
+        "no gradient comes through to layer group 1"
+    )
+    assert kinds(made({**norms(1e-6, 1e-3, 1.0), **dead})) == {Kind.dead_units, Kind.vanishing_gradients}
+    assert kinds(made(norms(0.0, 0.0, 1.0))) == {Kind.vanishing_gradients}, "too small for its type of number"
+
+
 def test_dead_units_at_the_end_count() -> None:
     dying = tuple(min(0.9, 0.1 * epoch) for epoch in range(1, 11))
     finding = only(made({"probe/dead/2": dying}), Kind.dead_units)
