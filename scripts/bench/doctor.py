@@ -3,7 +3,8 @@
     .venv/bin/python scripts/bench/doctor.py [--seeds 10] [--recipe-seeds 2] [--kinds "few rows,healthy"] [--repeats 5]
 
 Prints Markdown tables. The faults, and what else may rightly be said of each, stand in ``doctor_kinds.py``. The rules'
-thresholds were set on the perceptron alone: the figures that count are the convolutional and the recurrent network's.
+thresholds were set on the perceptron alone, but for what ``doctor_kinds.py`` says was changed after a look: the figures
+that count are the convolutional and the recurrent network's.
 A kind's precision is the share of right ones among the trainings of which it was said; what may be said beside a fault
 counts neither way. Trainings run two at a time on one thread each, but for those that are timed.
 """

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from raytune_nn.config.objective import Objective
 from raytune_nn.report.doctor.actions import in_space, shown
 from raytune_nn.report.doctor.finding import Finding, Kind
 from raytune_nn.report.doctor.history import History
-from raytune_nn.report.doctor.signals import number
+from raytune_nn.report.doctor.signals import finite, number
 from raytune_nn.report.doctor.thresholds import BEST_SHARE, BY_CHANCE, LEAST_BEST, NEAR_BOUND
 from raytune_nn.space.domains import Domain, LogRandInt, LogUniform
 from raytune_nn.space.space import Space
@@ -39,7 +40,8 @@ def pressed(histories: Sequence[History], space: Space) -> list[Finding]:
 
 def enough(histories: Sequence[History]) -> bool:
     """Whether there are trials enough to tell."""
-    return len(_best(histories, _scores(histories, 0))) >= LEAST_BEST
+    valued = (history for history in _ended(histories) if any(map(math.isfinite, history.curve)))
+    return len(list(islice(valued, 2 * LEAST_BEST))) == 2 * LEAST_BEST
 
 
 def _has(history: History, path: str, chosen: dict[str, str]) -> bool:
@@ -56,19 +58,23 @@ def _scores(histories: Sequence[History], goal: int) -> dict[str, float | None]:
 
 def _best(histories: Sequence[History], scores: Mapping[str, float | None]) -> list[History]:
     """The best quarter by one metric; a few at least."""
-    ended = [history for history in histories if history.state in ("complete", "stopped", "paused", "running")]
-    valued = [(value, history) for history in ended if (value := scores[history.id]) is not None]
+    valued = [(value, history) for history in _ended(histories) if (value := scores[history.id]) is not None]
     valued.sort(key=lambda pair: pair[0], reverse=True)
     if len(valued) < 2 * LEAST_BEST:
         return []
     return [history for _, history in valued[: max(LEAST_BEST, round(BEST_SHARE * len(valued)))]]
 
 
+def _ended(histories: Sequence[History]) -> Iterator[History]:
+    """Those that are not lost, and have begun."""
+    return (history for history in histories if history.state in ("complete", "stopped", "paused", "running"))
+
+
 def _value(history: History, goal: int) -> float | None:
     """The best of a metric, higher for better."""
     objective: Objective = history.objective
     metric, maximise = objective.goals[goal]
-    values = [value for value in history.series.get(metric, ()) if math.isfinite(value)]
+    values = finite(history.series.get(metric, ()))
     if not values:
         return None
     return max(values) if maximise else -min(values)

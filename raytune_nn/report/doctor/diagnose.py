@@ -49,16 +49,20 @@ class StudyFindings:
 
 def diagnose_trial(history: History) -> list[Finding]:
     """What is wrong with a trial, in the order in which it showed."""
-    if history.objective.folds is not None or not history.epochs:
+    return _found(Signals(history))
+
+
+def _found(signals: Signals) -> list[Finding]:
+    if signals.history.objective.folds is not None or not signals.history.epochs:
         return []
-    signals = Signals(history)
     found = [next(filter(None, (rule(signals) for rule in group)), None) for group in BY_CURVES]
     found += [rule(signals) for rule in BY_PROBES]
     return sorted((finding for finding in found if finding is not None), key=lambda finding: finding.epoch)
 
 
-def unseen(history: History) -> list[Unseen]:
+def unseen(signals: Signals) -> list[Unseen]:
     """What cannot be looked for in this trial, and why."""
+    history = signals.history
     trial = tuple(kind for kind in Kind if kind is not Kind.bound)
     if history.objective.folds is not None:
         return [Unseen(trial, "a report of a trial with folds is a mean over trainings", "objective.folds=null")]
@@ -66,7 +70,6 @@ def unseen(history: History) -> list[Unseen]:
     if reports < FEW_REPORTS:
         return [Unseen(trial, f"the trial has {_reports(reports)}, and {FEW_REPORTS} are the least")]
     found = []
-    signals = Signals(history)
     if reports < LEAST_REPORTS:
         shapes = (Kind.over_fitting, Kind.mismatch, Kind.oscillation, Kind.plateau)
         found.append(Unseen(shapes, f"the trial has {_reports(reports)}, and {LEAST_REPORTS} are the least for these"))
@@ -100,14 +103,16 @@ def diagnose_study(histories: Iterable[History], space: Space | None) -> StudyFi
         space: What was searched; None: nothing, or it cannot be read.
     """
     looked = list(histories)
-    trials = {history.id: diagnose_trial(history) for history in looked}
+    signals = {history.id: Signals(history) for history in looked}
+    trials = {id: _found(of_trial) for id, of_trial in signals.items()}
     study = [] if space is None else pressed(looked, space)
     cannot = []
     if space is None or space.is_empty:
         cannot.append(Unseen((Kind.bound,), "there is no search space"))
     elif not enough(looked):
         cannot.append(Unseen((Kind.bound,), "too few trials have a value", "budget.num_trials=16"))
-    return StudyFindings(trials, {history.id: unseen(history) for history in looked}, _counts(trials), study, cannot)
+    blind = {id: unseen(of_trial) for id, of_trial in signals.items()}
+    return StudyFindings(trials, blind, _counts(trials), study, cannot)
 
 
 def _counts(trials: Mapping[str, Sequence[Finding]]) -> list[Count]:

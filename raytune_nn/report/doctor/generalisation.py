@@ -7,7 +7,7 @@ import math
 from raytune_nn.report.doctor.actions import changed, scaled, with_callback
 from raytune_nn.report.doctor.finding import Finding, Kind
 from raytune_nn.report.doctor.history import History
-from raytune_nn.report.doctor.signals import Curve, Signals, middle, number, smooth
+from raytune_nn.report.doctor.signals import Curve, Signals, finite, middle, number, smooth
 from raytune_nn.report.doctor.thresholds import (
     EARLY_GAP,
     FEW_REPORTS,
@@ -28,11 +28,16 @@ def over_fits(signals: Signals) -> Finding | None:
 
     The rise is Prechelt's generalization loss, of medians of three reports.
     """
-    if signals.pair is None or len(signals.pair[0]) < LEAST_REPORTS or mismatched(signals) is not None:
+    if signals.pair is None or len(signals.pair[0]) < LEAST_REPORTS:
         return None
     training, validation = signals.pair
+    if not middle(validation[-FEW_REPORTS:]) > (1 + SMALL_RISE) * min(finite(validation), default=math.inf):
+        return None  # nor is it of medians
+    if mismatched(signals) is not None:
+        return None
     smoothed = smooth(validation)
-    best = min(range(len(smoothed)), key=lambda place: smoothed[place] if smoothed[place] >= 0 else math.inf)
+    losses = [value if value >= 0 else math.inf for value in smoothed]
+    best = losses.index(min(losses))
     last, least = middle(validation[-FEW_REPORTS:]), smoothed[best]
     fitted, rise = middle(training[-FEW_REPORTS:]), SMALL_RISE if last > LEFT * training[0] else RISE
     learnt = fitted < max(FITTED * training[best], LEARNT * training[0])
@@ -68,12 +73,13 @@ def mismatched(signals: Signals) -> Finding | None:
     """
     if signals.pair is None or len(signals.pair[0]) < LEAST_REPORTS:
         return None
-    gaps = [v / t if t > 0 else math.nan for t, v in zip(*signals.pair, strict=True)]
-    early, late = min(gaps[:FEW_REPORTS]), middle(gaps[-FEW_REPORTS:])
-    kept = _transfer(*signals.pair)
-    if not (late >= LATE_GAP and (early >= EARLY_GAP or (early >= NEAR_GAP and kept < NO_TRANSFER))):
+    training, validation = signals.pair
+    early = min(_gaps(training[:FEW_REPORTS], validation[:FEW_REPORTS]))
+    late = middle(_gaps(training[-FEW_REPORTS:], validation[-FEW_REPORTS:]))
+    apart = early >= EARLY_GAP or (early >= NEAR_GAP and _transfer(training, validation) < NO_TRANSFER)
+    if not (late >= LATE_GAP and apart):
         return None
-    history, (training, validation) = signals.history, signals.pair
+    history = signals.history
     evidence = (
         f"validation loss {number(validation[0])} where training had {number(training[0])} at epoch "
         f"{history.epochs[0]}, {number(validation[-1])} and {number(training[-1])} at the end: it never was near"
@@ -82,6 +88,10 @@ def mismatched(signals: Signals) -> Finding | None:
     action = changed(history, "data.split_seed", seed + 1) if isinstance(seed, int) else None
     source = "Goodfellow et al. 2016, Deep Learning, section 11.5; Karpathy 2019, A Recipe for Training Neural Networks"
     return Finding(Kind.mismatch, history.epochs[0], evidence, action or "objective.folds=5", source)
+
+
+def _gaps(training: Curve, validation: Curve) -> list[float]:
+    return [v / t if t > 0 else math.nan for t, v in zip(training, validation, strict=True)]
 
 
 def _transfer(training: Curve, validation: Curve) -> float:

@@ -9,11 +9,15 @@ from raytune_nn.report.doctor.finding import Finding, Kind
 from raytune_nn.report.doctor.history import History
 from raytune_nn.report.doctor.signals import Curve, Signals, finite, number
 from raytune_nn.report.doctor.thresholds import ALIVE, EXPLODED, GROWING, GROWN, VANISHED
+from raytune_nn.report.doctor.units import cut_off
 
 
 def explode(signals: Signals) -> Finding | None:
     """Exploding gradients: a group's norm is far above the loss's own scale, or grows on its way back."""
-    norms, losses = signals.probes("grad_norm"), finite(signals.training or ())
+    norms = signals.probes("grad_norm")
+    if not norms:
+        return None
+    losses = finite(signals.training or ())
     scale = max(1.0, min(losses)) if losses else 1.0
     for place, epoch in enumerate(signals.history.epochs):
         for number_of, norm in enumerate(norms, start=1):
@@ -34,13 +38,18 @@ def _clipped(history: History) -> str:
 
 
 def vanish(signals: Signals) -> Finding | None:
-    """Vanishing gradients: in half of the reports, of the first group hardly anything is left of the last one's."""
+    """Vanishing gradients: in half of the reports, of the first group hardly anything is left of the last one's.
+
+    What vanishes is a product of small slopes, and small. Where a group is dead and the gradient before it is exactly
+    0, it was cut off: to be mended at the dead units, and named by them.
+    """
     norms = signals.probes("grad_norm")
     if len(norms) < 2:
         return None
     first, last = norms[0], norms[-1]
     places = [place for place, value in enumerate(last) if value > ALIVE]
-    vanished = [place for place in places if first[place] < VANISHED * last[place]]
+    least = 0.0 if cut_off(signals) else -1.0
+    vanished = [place for place in places if least < first[place] < VANISHED * last[place]]
     if not vanished or 2 * len(vanished) < len(first):
         return None
     place = vanished[-1]

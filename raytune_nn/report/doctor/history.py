@@ -41,7 +41,7 @@ class History:
     @property
     def value(self) -> float | None:
         """The trial's value by ``objective.take``, of reports whose value is finite; None where there is none."""
-        finite = [value for value in self.curve if math.isfinite(value)]
+        finite = list(filter(math.isfinite, self.curve))
         if not finite:
             return None
         if self.objective.take is Take.last or self.objective.folds is not None:
@@ -78,6 +78,16 @@ class _Course:
     epochs: list[int] = field(default_factory=list)
     metrics: list[Mapping[str, float]] = field(default_factory=list)
     saved: int = 0  # epoch of its last state
+
+    def report(self, event: Event) -> None:
+        """Adds a report; of an epoch that was reported before, it takes the place of what came from there on."""
+        epoch = event["epoch"]
+        if self.epochs and self.epochs[-1] >= epoch:
+            self.forget(epoch - 1)
+        self.epochs.append(epoch)
+        self.metrics.append(event["metrics"])
+        if event.get("saved"):
+            self.saved = epoch
 
     def forget(self, epoch: int) -> None:
         """Drops the reports after an epoch: the training went on from there."""
@@ -119,7 +129,11 @@ class Histories:
     def heard(self, event: Event) -> None:
         """Takes an event in."""
         kind = event["type"]
-        if kind == "opened":
+        if kind == "reported":  # most are
+            course = self._courses.get(event["trial"])
+            if course is not None:
+                course.report(event)
+        elif kind == "opened":
             self._branches = event.get("branches", self._branches)
         elif kind == "suggested":
             self._courses[event["trial"]] = _Course(event["params"])
@@ -144,13 +158,7 @@ class Histories:
         return known[1]
 
     def _of_trial(self, kind: str, course: _Course, event: Event) -> None:
-        if kind == "reported":
-            course.forget(event["epoch"] - 1)
-            course.epochs.append(event["epoch"])
-            course.metrics.append(event["metrics"])
-            if event.get("saved"):
-                course.saved = event["epoch"]
-        elif kind == "started":
+        if kind == "started":
             course.state = "running"
             course.forget(event.get("epoch", 0))
         elif kind == "resumed":
@@ -175,19 +183,23 @@ class Histories:
 
 def _series(reports: list[Mapping[str, float]]) -> dict[str, tuple[float, ...]]:
     """Metric -> its values. Mostly all reports have the same ones, in the same order."""
-    names = list(reports[0]) if reports else []
-    if all(list(metrics) == names for metrics in reports):
+    orders = set(map(tuple, reports))
+    if len(orders) == 1:
         columns = zip(*(metrics.values() for metrics in reports), strict=True)
-        return dict(zip(names, columns, strict=True))
+        return dict(zip(orders.pop(), columns, strict=True))
     known = dict.fromkeys(name for metrics in reports for name in metrics)
     return {name: tuple(metrics.get(name, math.nan) for metrics in reports) for name in known}
 
 
 def _merged(config: Mapping[str, Any], branches: Branches, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration with these values; those of groups that are not read are left out."""
+    """The configuration with these values; those of groups that are not read are left out.
+
+    Groups in which nothing is sampled are the study's own: no copy a trial.
+    """
     read = {name: config[name] for name in READ if name in config}
-    merged = merge_params(read, branches, {path: value for path, value in params.items() if _group(path) in read})
-    return {**merged, "search_space": config.get("search_space", {})}
+    sampled = {path: value for path, value in params.items() if _group(path) in read}
+    groups = {name: read[name] for name in dict.fromkeys(map(_group, sampled))}
+    return {**read, **merge_params(groups, branches, sampled), "search_space": config.get("search_space", {})}
 
 
 def _group(path: str) -> str:

@@ -7,7 +7,7 @@ import math
 from raytune_nn.report.doctor.actions import changed, higher_rate, scaled
 from raytune_nn.report.doctor.finding import Finding, Kind
 from raytune_nn.report.doctor.history import History
-from raytune_nn.report.doctor.signals import Curve, Signals, finite, middle, number
+from raytune_nn.report.doctor.signals import Curve, Signals, middle, number
 from raytune_nn.report.doctor.thresholds import (
     FEW_REPORTS,
     FLAT,
@@ -62,7 +62,7 @@ def _falls(curve: Curve) -> bool:
 def plateaus(signals: Signals) -> Finding | None:
     """Plateau: the training loss stays where it is, though it is high."""
     training, epochs = signals.training, signals.history.epochs
-    if training is None or len(training) < LEAST_REPORTS or len(finite(training)) < len(training):
+    if training is None or len(training) < LEAST_REPORTS or not all(map(math.isfinite, training)):
         return None
     count = max(FEW_REPORTS, round(FLAT_SHARE * len(training)))
     begin, part = training[-count:], max(1, count // 3)

@@ -7,7 +7,7 @@ import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from raytune_nn.report.doctor.history import PROBE, History
 
@@ -33,7 +33,7 @@ class Signals:
         """Metric by what it is of (whether of training) and what it measures."""
         found: dict[tuple[bool, frozenset[str]], str] = {}
         for name in self.history.series:
-            words = frozenset(re.split(r"[/_.\s-]+", name.lower())) - _NO_PART
+            words = _words(name) - _NO_PART
             if not name.startswith(PROBE) and bool(words & TRAINING) != bool(words & VALIDATION):
                 found.setdefault((bool(words & TRAINING), words - TRAINING - VALIDATION), name)
         return found
@@ -68,7 +68,7 @@ class Signals:
         """A metric between 0 and 1 of the validation, higher for better; the objective's before others."""
         names = [self.history.objective.metric, *(name for (training, _), name in self.named.items() if not training)]
         for name in names:
-            if name in self.history.series and set(re.split(r"[/_.\s-]+", name.lower())) & SCORES:
+            if name in self.history.series and _words(name) & SCORES:
                 return self.history.series[name]
         return None
 
@@ -86,8 +86,8 @@ class Signals:
     def probes(self, what: str) -> list[Curve]:
         """A probe of each group of layers, the first nearest to the input."""
         series, prefix = self.history.series, f"{PROBE}{what}/"
-        names = sorted((name for name in series if name.startswith(prefix)), key=lambda name: int(name[len(prefix) :]))
-        return [series[name] for name in names]
+        groups = [name[len(prefix) :] for name in series if name.startswith(prefix)]
+        return [series[f"{prefix}{group}"] for group in sorted(filter(str.isdecimal, groups), key=int)]
 
     def _any(self, training: bool) -> Curve | None:
         for known in (LOSSES, ACCURACIES):
@@ -101,9 +101,14 @@ class Signals:
         return curve if measure & LOSSES else tuple(1 - value for value in curve)
 
 
+@lru_cache(1024)  # all trials of a study have the same names
+def _words(name: str) -> frozenset[str]:
+    return frozenset(re.split(r"[/_.\s-]+", name.lower()))
+
+
 def finite(values: Iterable[float]) -> list[float]:
     """Those that are numbers."""
-    return [value for value in values if math.isfinite(value)]
+    return list(filter(math.isfinite, values))
 
 
 def middle(values: Sequence[float]) -> float:

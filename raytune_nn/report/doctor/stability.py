@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from itertools import takewhile
+from operator import mul, sub
 
 from raytune_nn.report.doctor.actions import lower_rate
 from raytune_nn.report.doctor.finding import Finding, Kind
-from raytune_nn.report.doctor.signals import Signals, finite, middle, number
+from raytune_nn.report.doctor.signals import Curve, Signals, finite, middle, number
 from raytune_nn.report.doctor.thresholds import (
     BACK_UP,
     BLOWN_UP,
@@ -50,7 +51,8 @@ def blown_up(signals: Signals) -> Finding | None:
     least = min(earlier)
     if last < BLOWN_UP * least or last < BACK_UP * curve[0] or least <= 0:
         return None
-    place = next(place for place, value in enumerate(curve) if place > curve.index(least) and value > BLOWN_UP * least)
+    places = range(curve.index(least) + 1, len(curve))
+    place = next((place for place in places if curve[place] > BLOWN_UP * least), len(curve) - 1)
     return _diverged(signals, place, f"training loss {number(last)} at the end, {number(least)} at its least")
 
 
@@ -79,8 +81,7 @@ def oscillates(signals: Signals) -> Finding | None:
     curve = signals.validation
     if curve is None or len(curve) < LEAST_REPORTS or not all(map(math.isfinite, curve)):
         return None
-    floor = SWING_FLOOR * abs(curve[0])
-    turns = [place for place in range(1, len(curve) - 1) if _turns(curve, place, floor)]
+    turns = _turns(curve)
     if len(turns) < LEAST_SWINGS or len(turns) < SWINGS * (len(curve) - 2):
         return None
     history, values = signals.history, ", ".join(number(value) for value in curve[turns[0] - 1 : turns[0] + 4])
@@ -89,8 +90,10 @@ def oscillates(signals: Signals) -> Finding | None:
     return Finding(Kind.oscillation, history.epochs[turns[2]], evidence, lower_rate(history, 3), source)
 
 
-def _turns(curve: tuple[float, ...], place: int, floor: float) -> bool:
-    """Whether the direction changes here, with a swing on both sides."""
-    before, after = curve[place] - curve[place - 1], curve[place + 1] - curve[place]
-    least = max(floor, SWING * abs(curve[place]))
-    return before * after < 0 and min(abs(before), abs(after)) >= least
+def _turns(curve: Curve) -> list[int]:
+    """Where the direction changes, with a swing on both sides."""
+    floor = SWING_FLOOR * abs(curve[0])
+    steps = list(map(sub, curve[1:], curve))
+    turned = [place for place, product in enumerate(map(mul, steps, steps[1:]), start=1) if product < 0]
+    turned = [place for place in turned if abs(steps[place]) >= floor and abs(steps[place - 1]) >= floor]
+    return [place for place in turned if min(abs(steps[place - 1]), abs(steps[place])) >= SWING * abs(curve[place])]

@@ -1,7 +1,7 @@
 """The numbers that the rules compare with.
 
-They were chosen on perceptrons that learn the digits, nothing else, and frozen; ``scripts/bench/doctor.py`` measures
-them on other networks.
+They were chosen on perceptrons that learn the digits, but for ``LEARNT``, which came after a look at one seed of a
+convolutional network; ``scripts/bench/doctor.py`` measures them on other networks.
 """
 
 LEAST_REPORTS = 5  # of which a curve's shape can be read

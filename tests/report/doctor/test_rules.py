@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from raytune_nn.report.doctor.diagnose import diagnose_trial, unseen
 from raytune_nn.report.doctor.finding import Kind
+from raytune_nn.report.doctor.signals import Signals
 
 INF, NAN = math.inf, math.nan
 FLAT = (2.0, 1.6, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5)
@@ -89,7 +90,7 @@ def test_a_trial_that_was_stopped_early_is_not_called_under_fitting() -> None:
     long = {"budget": {"max_epochs": 81}}
     poor: dict[str, Any] = {"train_loss": slow, "val_loss": slow, "val_acc": (0.3,) * 10}
     assert kinds(made(poor, long, state="stopped")) == set()
-    assert [missing.kinds for missing in unseen(made(poor, long, state="stopped"))] == [(Kind.under_fitting,)]
+    assert [missing.kinds for missing in unseen(Signals(made(poor, long, state="stopped")))] == [(Kind.under_fitting,)]
     assert kinds(made(poor, long)) == {Kind.under_fitting}, "it ended by itself"
 
 
@@ -171,6 +172,15 @@ def test_vanishing_gradients_do_not_reach_the_first_layers() -> None:
     assert kinds(made(norms(1e-9, 1e-8, 1e-6))) == set(), "nothing is left to learn"
     sigmoid = {"model": {"net": {"activation": "sigmoid"}}}
     assert only(made(norms(1e-5, 1e-3, 1.0), sigmoid), Kind.vanishing_gradients).action == "model.net.activation=relu"
+
+
+def test_a_gradient_that_dead_units_cut_off_has_not_vanished() -> None:
+    dead = {"probe/dead/2": (1.0,) * 10}
+    assert only(made({**norms(0.0, 0.0, 1.0), **dead}), Kind.dead_units).evidence.endswith(
+        "no gradient comes through to layer group 1"
+    )
+    assert kinds(made({**norms(1e-6, 1e-3, 1.0), **dead})) == {Kind.dead_units, Kind.vanishing_gradients}
+    assert kinds(made(norms(0.0, 0.0, 1.0))) == {Kind.vanishing_gradients}, "too small for its type of number"
 
 
 def test_dead_units_at_the_end_count() -> None:
