@@ -1,8 +1,8 @@
 """What a study will take, told before it starts: studies on a virtual clock, with the scheduler as it is.
 
-The searcher's suggestions are those of the study where it draws them without learning; the scores are made up, since
-nobody knows them: a trial has a quality of its own, which its first epochs show only in part. What an epoch takes was
-measured (`raytune_nn.trial.dry_run`). Callbacks that end a training early, and trials that fail, are not foreseen.
+The searcher's suggestions are those of the study where it draws them without learning. What an epoch takes was measured
+by a dry run (`raytune_nn.trial.dry_run`); the scores are made up, but for those that it has seen
+(`raytune_nn.study.learning_curves`). Callbacks that end a training early, and trials that fail, are not foreseen.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import numpy as np
 
 from raytune_nn.search.scheduler import Decision, Scheduler
 from raytune_nn.study.epoch_costs import Cost, EpochCosts
+from raytune_nn.study.learning_curves import LearningCurve, LearningCurves
 
 SPREAD = 0.2  # standard deviation of the logarithm of what a machine takes, from one hour to the next
 MOST_REPORTS = 200_000  # over all studies that are simulated
 LEAST, MOST = 20, 200  # of these studies
 INTERVAL = (0.1, 0.5, 0.9)
-SHOWN_EARLY = 0.5  # of a trial's quality, after its first epoch
 Params = dict[str, Any]
 
 
@@ -91,6 +91,7 @@ def forecast(
     scheduler: Scheduler,
     suggest: Callable[[int], Params | None],
     costs: EpochCosts,
+    curves: LearningCurves,
     overheads: Overheads,
     seed: int,
 ) -> Forecast:
@@ -115,7 +116,7 @@ def forecast(
     for number in range(count):
         pace = math.exp(SPREAD * NormalDist().inv_cdf((number + 0.5) / count))  # evenly over its distribution
         rng = random.Random(f"{seed}/{number}")
-        ran.append(_Study(extent, copy.deepcopy(scheduler), suggested, costs, overheads, pace, rng).run())
+        ran.append(_Study(extent, copy.deepcopy(scheduler), suggested, costs, curves, overheads, pace, rng).run())
     ends = Counter(study.end for study in ran)
     return Forecast(
         _interval([scale * study.seconds for study in ran]),
@@ -138,8 +139,7 @@ def _interval(values: Sequence[float]) -> tuple[float, float, float]:
 @dataclass
 class _Trial:
     cost: Cost
-    quality: float
-    early: float  # what its first epochs seem to show
+    curve: LearningCurve
     epochs: int = 0
     segment: float = 0.0  # seconds of the piece of work at hand
 
@@ -152,6 +152,7 @@ class _Study:
     scheduler: Scheduler
     suggested: Sequence[Params | None]
     costs: EpochCosts
+    curves: LearningCurves
     overheads: Overheads
     pace: float
     rng: random.Random
@@ -205,15 +206,14 @@ class _Study:
         if (resumption := self.scheduler.next_to_run(new)) is not None:
             if resumption.source is not None:
                 own, source = self.trials[resumption.trial], self.trials[resumption.source]
-                own.epochs, own.quality, own.early = source.epochs, source.quality, source.early
+                own.epochs, own.curve = source.epochs, source.curve
             return resumption.trial
         if not new:
             if number < self.extent.trials:
                 self.end = "the space is exhausted"
             return None
         params: Any = self.suggested[number]
-        normal = self.rng.gauss
-        self.trials[str(number)] = _Trial(self.costs.of(params, self.rng), normal(0, 1), normal(0, 1))
+        self.trials[str(number)] = _Trial(self.costs.of(params, self.rng), self.curves.of(params, self.rng))
         self.scheduler.on_start(str(number), params)
         return str(number)
 
@@ -242,14 +242,8 @@ class _Study:
         state = self.trials[trial]
         self.trained += epochs - state.epochs
         state.epochs = epochs
-        verdict = self.scheduler.on_report(trial, int(epochs * state.cost.reached), self._score(state))
+        verdict = self.scheduler.on_report(trial, int(epochs * state.cost.reached), state.curve.score(epochs, self.rng))
         if epochs == self.whole or verdict.decision is Decision.STOP:
             self.scheduler.on_end(trial, complete=epochs == self.whole)
             return False
         return verdict.decision is Decision.CONTINUE
-
-    def _score(self, state: _Trial) -> float:
-        """It rises with the epochs; how well trials rank by it rises too."""
-        progress = math.log1p(state.epochs) / math.log1p(self.whole)
-        misleading = (1 - SHOWN_EARLY) * 2 * (1 - progress)
-        return 2 * progress + state.quality + misleading * state.early + 0.05 * self.rng.gauss(0, 1)

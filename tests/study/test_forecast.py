@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.study.epoch_costs import EpochCosts
 from raytune_nn.study.forecast import Extent, Forecast, Overheads, forecast
+from raytune_nn.study.learning_curves import LearningCurves
 from raytune_nn.trial.dry_run import Timing
 
 EXTENT = Extent(trials=16, epochs=27, folds=1, slots=2, gpus=0.5)
@@ -21,12 +23,15 @@ ALIKE = [Timing({"width": width}, 0.5, 1.0, 1.0) for width in (32, 64)]
 OVERHEADS = Overheads(10.0, 0.1, 2.0)
 
 
-def foretold(scheduler: Scheduler | None = None, most: int | None = None, **changes: Any) -> Forecast:
+def foretold(
+    scheduler: Scheduler | None = None, most: int | None = None, timings: Sequence[Timing] = (), **changes: Any
+) -> Forecast:
     def suggest(number: int) -> dict[str, Any] | None:
-        return {"width": 32} if most is None or number < most else None
+        return {"width": number + 1} if most is None or number < most else None
 
     extent = replace(EXTENT, **changes)
-    return forecast(extent, scheduler or NoScheduler(), suggest, EpochCosts(ALIKE), OVERHEADS, seed=1)
+    costs, curves = EpochCosts(ALIKE), LearningCurves(timings, extent.epochs * extent.folds)
+    return forecast(extent, scheduler or NoScheduler(), suggest, costs, curves, OVERHEADS, seed=1)
 
 
 def test_what_every_trial_trains_to_its_end() -> None:
@@ -51,6 +56,14 @@ def test_the_scheduler_is_the_studys_and_stays_as_it_is() -> None:
     assert scheduler.standing() == ASHA(27).standing()
     assert foretold(scheduler) == told, "the seed decides"
     assert foretold(MedianStopping()).epochs[1] < 432
+
+
+def test_trials_that_get_better_are_promoted_more_often() -> None:
+    def ranked(sign: int) -> Forecast:
+        timings = [Timing({"width": width}, 0.5, 1.0, 1.0, float(sign * width)) for width in range(1, 17)]
+        return foretold(ASHA(27), timings=timings)
+
+    assert ranked(1).epochs[0] > foretold(ASHA(27)).epochs[1] > ranked(-1).epochs[1]
 
 
 def test_what_ends_a_study_first() -> None:
