@@ -14,7 +14,7 @@ from raytune_nn.modes.preflight import Checked
 from raytune_nn.report.time_left import in_words
 from raytune_nn.study.epoch_costs import EpochCosts
 from raytune_nn.study.forecast import Extent, Forecast, Overheads, forecast
-from raytune_nn.study.learning_curves import LearningCurves
+from raytune_nn.study.forecast_curves import LearningCurves
 from raytune_nn.study.session import StudyPlan
 from raytune_nn.trial.dry_run import Findings
 

@@ -2,7 +2,7 @@
 
 The searcher's suggestions are those of the study where it draws them without learning. What an epoch takes was measured
 by a dry run (`raytune_nn.trial.dry_run`); the scores are made up, but for those that it has seen
-(`raytune_nn.study.learning_curves`). Callbacks that end a training early, and trials that fail, are not foreseen.
+(`raytune_nn.study.forecast_curves`). Callbacks that end a training early, and trials that fail, are not foreseen.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from raytune_nn.search.scheduler import Decision, Scheduler
 from raytune_nn.study.epoch_costs import Cost, EpochCosts
-from raytune_nn.study.learning_curves import LearningCurve, LearningCurves
+from raytune_nn.study.forecast_curves import LearningCurve, LearningCurves
 
 SPREAD = 0.2  # standard deviation of the logarithm of what a machine takes, from one hour to the next
 MOST_REPORTS = 200_000  # over all studies that are simulated

@@ -150,3 +150,4 @@ def _answer() -> None:
 
 if __name__ == "__main__":
     _answer()
+    os._exit(0)  # or Python takes apart all that was imported, for a second

@@ -14,7 +14,7 @@ BROKEN = """
 import pytorch_lightning as pl, torch
 
 class Model(pl.LightningModule):
-    def __init__(self, width=4):
+    def __init__(self, width=4, **of_the_classifier):
         super().__init__()
         if width > 8:
             raise ValueError("too wide")
@@ -54,7 +54,7 @@ def test_a_broken_module(here: Path, high: int) -> None:
     (here / "broken.py").write_text(BROKEN)
     typed = ("objective.metric=val_loss", "objective.mode=min", "~search_space", "model._target_=broken.Model")
     space = f"+search_space={{model: {{width: 'randint(2, {high})'}}}}"
-    ran = run(*SMALL, *typed, "~model.net", "~model.num_classes", "~model.label_smoothing", "+model.width=4", space)
+    ran = run(*SMALL, *typed, "+model.width=4", space)
     assert ran.code == 2
     if high > 8:
         assert "model.width=64" in ran.found

@@ -15,7 +15,7 @@ from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.study.epoch_costs import EpochCosts
 from raytune_nn.study.forecast import Extent, Forecast, Overheads, forecast
-from raytune_nn.study.learning_curves import LearningCurves
+from raytune_nn.study.forecast_curves import LearningCurves
 from raytune_nn.trial.dry_run import Timing
 
 EXTENT = Extent(trials=16, epochs=27, folds=1, slots=2, gpus=0.5)

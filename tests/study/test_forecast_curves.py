@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from raytune_nn.study.learning_curves import NOISE, LearningCurves
+from raytune_nn.study.forecast_curves import NOISE, LearningCurves
 from raytune_nn.trial.dry_run import Timing
 
 WHOLE = 27
