@@ -14,8 +14,9 @@ from raytune_nn.search.median import MedianStopping
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.study.epoch_costs import EpochCosts
-from raytune_nn.study.forecast import Extent, Forecast, Overheads, forecast
+from raytune_nn.study.forecast import Forecast, forecast
 from raytune_nn.study.forecast_curves import LearningCurves
+from raytune_nn.study.simulated_study import Extent, Overheads
 from raytune_nn.trial.dry_run import Timing
 
 EXTENT = Extent(trials=16, epochs=27, folds=1, slots=2, gpus=0.5)
@@ -71,6 +72,8 @@ def test_what_ends_a_study_first() -> None:
     assert hours.ends == {"budget.max_hours": 1.0}
     assert hours.seconds[2] < 60 + 12 * 2
     assert foretold(max_gpu_hours=0.01).ends == {"budget.max_gpu_hours": 1.0}
+    epochs = foretold(max_total_epochs=100)
+    assert (epochs.ends, epochs.epochs) == ({"budget.max_total_epochs": 1.0}, (100, 100, 100))
     assert foretold(most=3).ends == {"the space is exhausted": 1.0}
     assert foretold(most=3).epochs[1] == 81
 
