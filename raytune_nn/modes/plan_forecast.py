@@ -13,8 +13,10 @@ from raytune_nn.cluster.resources import found_gpus
 from raytune_nn.modes.preflight import Checked
 from raytune_nn.report.time_left import in_words
 from raytune_nn.study.epoch_costs import EpochCosts
-from raytune_nn.study.forecast import Extent, Forecast, Overheads, forecast
+from raytune_nn.study.forecast import Forecast, forecast
+from raytune_nn.study.forecast_curves import LearningCurves
 from raytune_nn.study.session import StudyPlan
+from raytune_nn.study.simulated_study import Extent, Overheads
 from raytune_nn.trial.dry_run import Findings
 
 TIMED = 16  # configurations at most
@@ -65,9 +67,11 @@ def foretell(checked: Checked, findings: Findings, checks: float) -> Forecast | 
         gpus=settings.resources.gpus * settings.resources.workers,
         max_hours=settings.budget.max_hours,
         max_gpu_hours=settings.budget.max_gpu_hours,
+        max_total_epochs=settings.budget.max_total_epochs,
     )
-    costs, seed = EpochCosts(findings.timings), settings.seed
-    return forecast(extent, plan.scheduler, suggestions(plan), costs, _overheads(plan, findings, checks), seed)
+    costs, curves = EpochCosts(findings.timings), LearningCurves(findings.timings, extent.epochs * extent.folds)
+    overheads = _overheads(plan, findings, checks)
+    return forecast(extent, plan.scheduler, suggestions(plan), costs, curves, overheads, settings.seed)
 
 
 def _overheads(plan: StudyPlan, findings: Findings, checks: float) -> Overheads:

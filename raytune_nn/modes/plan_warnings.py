@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from raytune_nn.cluster.resources import total_memory
 from raytune_nn.modes.preflight import Checked
 from raytune_nn.search.asha import ASHA
+from raytune_nn.search.pbt import PBT
 from raytune_nn.study.disk import peak
 from raytune_nn.study.forecast import Forecast
 from raytune_nn.trial.dry_run import Findings
@@ -83,7 +84,7 @@ def _budget(checked: Checked, told: Forecast | None) -> Warned | None:
         return None
     budget = checked.plan.settings.budget
     end, share = next(iter(told.ends.items()))
-    if end not in ("budget.max_hours", "budget.max_gpu_hours") or share < LIKELY:
+    if end not in ("budget.max_hours", "budget.max_gpu_hours", "budget.max_total_epochs") or share < LIKELY:
         return None
     limit = getattr(budget, end.partition(".")[2])
     return Warned(
@@ -103,6 +104,9 @@ def _space(checked: Checked) -> Warned | None:
 
 def _rungs(checked: Checked) -> Warned | None:
     scheduler, trials = checked.plan.scheduler, checked.plan.num_trials
+    if isinstance(scheduler, PBT) and not scheduler.decision_steps:
+        rule = "population-based training should have a decision before the end of a training"
+        return Warned(rule, scheduler.describe(), "search.scheduler.interval=1, or more epochs")
     if not isinstance(scheduler, ASHA):
         return None
     if not scheduler.decision_steps:

@@ -44,7 +44,7 @@ class EpochCosts:
 
     def __init__(self, timings: Sequence[Timing]) -> None:
         self._timings = timings
-        self._known = {_key(timing.params): timing for timing in timings}
+        self._known = {point_key(timing.params): timing for timing in timings}
         self._columns = _columns([timing.params for timing in timings])
         rows = np.array([self._row(timing.params) for timing in timings])
         self._means, self._scales = rows.mean(0), np.where(rows.std(0) > 0, rows.std(0), 1.0)
@@ -58,7 +58,7 @@ class EpochCosts:
 
     def of(self, params: Mapping[str, Any], rng: random.Random) -> Cost:
         """As it was timed; else as like ones were, with what they differ by unexplained."""
-        timing = self._known.get(_key(params))
+        timing = self._known.get(point_key(params))
         if timing is not None:
             return Cost(timing.start, timing.epoch, max(timing.reached, 1e-6))
         row = (np.array(self._row(params)) - self._means) / self._scales
@@ -89,5 +89,6 @@ def _value(value: Any, option: Any) -> float:
     return math.log(value) if value > 0 else float(value)
 
 
-def _key(params: Mapping[str, Any]) -> str:
+def point_key(params: Mapping[str, Any]) -> str:
+    """The same for equal parameters."""
     return repr(sorted((path, identity(value)) for path, value in params.items()))

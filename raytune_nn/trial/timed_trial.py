@@ -13,6 +13,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.exceptions import _TunerExitException
 
+from raytune_nn.config.objective import finite
 from raytune_nn.trial.dry_run import Timing
 from raytune_nn.trial.first_report import alone
 from raytune_nn.trial.fit import run_trial
@@ -20,13 +21,14 @@ from raytune_nn.trial.isolation import Isolation
 from raytune_nn.trial.reporter import stop_fit
 from raytune_nn.trial.task import Report, StudyContext, TrialTask
 
-SECONDS = 1.0  # of training; an epoch that takes longer is cut, and counted up to its length
+SECONDS = 1.0  # of training
+LONGEST = 2.0  # seconds; an epoch that takes longer is cut, and counted up to its length
 EPOCHS = 5  # at most
 LEAST_BATCHES = 3  # the first takes longer than the others
 
 
 def time_trial(study: StudyContext, params: Mapping[str, Any], isolation: Isolation) -> Timing | None:
-    """Trains a configuration for about a second in a folder that does not stay; None where that says nothing.
+    """Trains a configuration for a second or two in a folder that does not stay; None where that says nothing.
 
     Raises:
         Exception: Whatever the user's code raises.
@@ -39,7 +41,7 @@ def time_trial(study: StudyContext, params: Mapping[str, Any], isolation: Isolat
     if measured is None:
         return None
     start, epoch = measured
-    return Timing(dict(params), start, epoch, clock.reached(study))
+    return Timing(dict(params), start, epoch, clock.reached(study), clock.score(study))
 
 
 class _Clock(Callback):
@@ -57,6 +59,7 @@ class _Clock(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._batches = float(trainer.num_training_batches), float(sum(trainer.num_val_batches))
         self._until = time.perf_counter() + SECONDS
+        self._cut_at = time.perf_counter() + LONGEST
         self._train = [time.perf_counter()]
 
     def on_train_batch_end(self, trainer: Trainer, *batch: Any, **more: Any) -> None:
@@ -64,7 +67,7 @@ class _Clock(Callback):
             return
         self._train.append(time.perf_counter())
         self._steps = trainer.global_step / (len(self._train) - 1)
-        if self._over and LEAST_BATCHES < len(self._train) <= self._batches[0]:
+        if self._too_long and LEAST_BATCHES < len(self._train) <= self._batches[0]:
             self._cut = True
             stop_fit(trainer)  # a validation comes first
 
@@ -76,7 +79,7 @@ class _Clock(Callback):
         if self._reports:
             return
         self._validation.append(time.perf_counter())
-        if self._over and LEAST_BATCHES < len(self._validation) <= self._batches[1]:
+        if self._too_long and LEAST_BATCHES < len(self._validation) <= self._batches[1]:
             self._cut = True
             raise _TunerExitException  # Lightning tidies up and returns
 
@@ -84,6 +87,10 @@ class _Clock(Callback):
         """Takes a report; whether to train on."""
         self._reports.append((time.perf_counter(), report))
         return not self._over and len(self._reports) < EPOCHS
+
+    @property
+    def _too_long(self) -> bool:
+        return time.perf_counter() > self._cut_at
 
     @property
     def _over(self) -> bool:
@@ -113,6 +120,13 @@ class _Clock(Callback):
             report = self._reports[-1][1]
             return (study.fidelity.reached(vars(report)) or 0) / report.epoch
         return self._steps * self._batches[0]
+
+    def score(self, study: StudyContext) -> float | None:
+        """Of the first epoch, where it was a whole one."""
+        if self._cut or not self._reports or self._reports[0][1].epoch != 1:
+            return None
+        values = study.objective.values(self._reports[0][1].metrics)
+        return study.objective.score(values[0]) if finite(values) else None
 
 
 def _each(times: list[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,9 @@ from raytune_nn.search.median import MedianStopping
 from raytune_nn.search.none import NoScheduler
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.study.epoch_costs import EpochCosts
-from raytune_nn.study.forecast import Extent, Forecast, Overheads, forecast
+from raytune_nn.study.forecast import Forecast, forecast
+from raytune_nn.study.forecast_curves import LearningCurves
+from raytune_nn.study.simulated_study import Extent, Overheads
 from raytune_nn.trial.dry_run import Timing
 
 EXTENT = Extent(trials=16, epochs=27, folds=1, slots=2, gpus=0.5)
@@ -21,12 +24,15 @@ ALIKE = [Timing({"width": width}, 0.5, 1.0, 1.0) for width in (32, 64)]
 OVERHEADS = Overheads(10.0, 0.1, 2.0)
 
 
-def foretold(scheduler: Scheduler | None = None, most: int | None = None, **changes: Any) -> Forecast:
+def foretold(
+    scheduler: Scheduler | None = None, most: int | None = None, timings: Sequence[Timing] = (), **changes: Any
+) -> Forecast:
     def suggest(number: int) -> dict[str, Any] | None:
-        return {"width": 32} if most is None or number < most else None
+        return {"width": number + 1} if most is None or number < most else None
 
     extent = replace(EXTENT, **changes)
-    return forecast(extent, scheduler or NoScheduler(), suggest, EpochCosts(ALIKE), OVERHEADS, seed=1)
+    costs, curves = EpochCosts(ALIKE), LearningCurves(timings, extent.epochs * extent.folds)
+    return forecast(extent, scheduler or NoScheduler(), suggest, costs, curves, OVERHEADS, seed=1)
 
 
 def test_what_every_trial_trains_to_its_end() -> None:
@@ -53,11 +59,21 @@ def test_the_scheduler_is_the_studys_and_stays_as_it_is() -> None:
     assert foretold(MedianStopping()).epochs[1] < 432
 
 
+def test_trials_that_get_better_are_promoted_more_often() -> None:
+    def ranked(sign: int) -> Forecast:
+        timings = [Timing({"width": width}, 0.5, 1.0, 1.0, float(sign * width)) for width in range(1, 17)]
+        return foretold(ASHA(27), timings=timings)
+
+    assert ranked(1).epochs[0] > foretold(ASHA(27)).epochs[1] > ranked(-1).epochs[1]
+
+
 def test_what_ends_a_study_first() -> None:
     hours = foretold(max_hours=60 / 3600)
     assert hours.ends == {"budget.max_hours": 1.0}
     assert hours.seconds[2] < 60 + 12 * 2
     assert foretold(max_gpu_hours=0.01).ends == {"budget.max_gpu_hours": 1.0}
+    epochs = foretold(max_total_epochs=100)
+    assert (epochs.ends, epochs.epochs) == ({"budget.max_total_epochs": 1.0}, (100, 100, 100))
     assert foretold(most=3).ends == {"the space is exhausted": 1.0}
     assert foretold(most=3).epochs[1] == 81
 
