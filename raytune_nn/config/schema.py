@@ -20,6 +20,7 @@ class Mode(Enum):
     run = "run"
     plan = "plan"
     report = "report"
+    doctor = "doctor"
     reproduce = "reproduce"
     confirm = "confirm"
     lr_range = "lr_range"
@@ -27,7 +28,6 @@ class Mode(Enum):
     export = "export"
     list = "list"
     stop = "stop"
-    doctor = "doctor"
 
 
 class Resume(Enum):

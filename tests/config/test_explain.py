@@ -147,7 +147,7 @@ TYPES = [
     ("study.resume=sometimes", "study.resume must be one of auto, never, must", None, "study.resume=auto"),
     (
         "mode=plann",
-        "mode must be one of run, plan, report, reproduce, confirm, lr_range, submit, export, list, stop",
+        "mode must be one of run, plan, report, doctor, reproduce, confirm, lr_range, submit, export, list, stop",
         None,
         "mode=plan",
     ),
