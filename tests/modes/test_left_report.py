@@ -21,7 +21,8 @@ from raytune_nn.store.journal import Journal, read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.study.interrupt import Signals
 
-PLAN: Any = SimpleNamespace(command="python -m raytune_nn +search=random study.name=first", settings=None, space=None)
+COMMAND = "python -m raytune_nn +search=random study.name=first"
+PLAN: Any = SimpleNamespace(command=COMMAND, settings=None, space=None, config={})
 
 
 @pytest.fixture
@@ -55,7 +56,8 @@ def test_it_is_named_below_the_winner(folder: StudyFolder, capsys: pytest.Captur
 
 
 def test_a_study_that_is_only_shown_again_writes_nothing(folder: StudyFolder) -> None:
-    show_ending(PLAN, folder, told(folder))
+    searched: Any = SimpleNamespace(**vars(PLAN) | {"settings": SimpleNamespace(search="random")})
+    show_ending(searched, folder, told(folder))
     assert not folder.report.exists()
 
 
