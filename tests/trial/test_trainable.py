@@ -95,6 +95,7 @@ def test_a_report_reaches_the_slot_as_plain_data(begin: Callable[..., Training])
             "rung": None,
             "unsaved": "",
             "unlogged": "",
+            "machine": {},
         }
     ]
     assert (answer["ended"], answer["error"]) == (False, "")
