@@ -11,7 +11,7 @@ from typing import Any
 
 from raytune_nn.cluster.resources import found_gpus
 from raytune_nn.modes.preflight import Checked
-from raytune_nn.report.time_left import in_words
+from raytune_nn.report.page.durations import format_seconds
 from raytune_nn.study.epoch_costs import EpochCosts
 from raytune_nn.study.forecast import Forecast, forecast
 from raytune_nn.study.forecast_curves import LearningCurves
@@ -98,19 +98,19 @@ def forecast_rows(told: Forecast | None, findings: Findings, untimed: str) -> li
     """Rows of the plan."""
     if told is None:
         return [("hours", f"no forecast: {untimed or findings.untimed}")]
-    low, middle, high = (seconds / 3600 for seconds in told.seconds)
+    low, middle, high = told.seconds
     rows = [
-        (
-            "hours",
-            f"{_figure(low)} to {_figure(high)} in 4 of 5 studies, {_figure(middle)} in the median: "
-            f"{in_words(told.seconds[1])}",
-        )
+        ("time", f"{format_seconds(middle)}; {format_seconds(low)} to {format_seconds(high)} in 4 of 5 studies"),
+        ("hours", _interval(*(seconds / 3600 for seconds in told.seconds))),
     ]
     if told.gpu_hours[2]:
-        low, middle, high = told.gpu_hours
-        rows.append(("GPU-hours", f"{_figure(low)} to {_figure(high)}, {_figure(middle)} in the median"))
+        rows.append(("GPU-hours", _interval(*told.gpu_hours)))
     ends = [f"{end} ({100 * share:.0f}%)" if len(told.ends) > 1 else end for end, share in told.ends.items()]
     return [*rows, ("ends by", ", ".join(ends))]
+
+
+def _interval(low: float, middle: float, high: float) -> str:
+    return f"{_figure(low)} to {_figure(high)}, {_figure(middle)} in the median"
 
 
 def _figure(hours: float) -> str:

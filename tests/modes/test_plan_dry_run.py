@@ -31,7 +31,7 @@ class Model(pl.LightningModule):
 def test_what_is_tried_is_told_and_nothing_is_left(here: Path) -> None:
     ran = run(*SMALL)
     assert ran.code == 0, ran.err
-    for row in ("memory", "corners", "batches", "an epoch", "hours", "ends by"):
+    for row in ("memory", "corners", "batches", "an epoch", "time", "hours", "ends by"):
         assert f"\n{row} " in ran.out
     assert list(here.iterdir()) == []
 

@@ -24,6 +24,9 @@ EXACT = "every metric equal to the last bit"
 WEIGHTS = "its weights: equal to those of model.ckpt, to the last bit"
 
 
+pytestmark = pytest.mark.slow  # whole studies
+
+
 @pytest.fixture(autouse=True)
 def _put_back() -> Iterator[None]:
     yield from isolation_undone()

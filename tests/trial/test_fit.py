@@ -115,7 +115,7 @@ def test_sampled_values_are_merged_trained_with_and_shown(tmp_path: Path) -> Non
 def test_the_configuration_beside_the_model_is_that_of_a_single_training(tmp_path: Path) -> None:
     run(tmp_path, model={**net(0.5), "width": "${from_data:num_rows}"}, params={"trainer.max_epochs": 1})
     config = yaml.safe_load((tmp_path / "checkpoints/7/config.yaml").read_text())
-    stays = {"name": None, "storage": "studies", "resume": "auto", "trial": None, "cache": []}
+    stays: dict[str, Any] = {"name": None, "storage": "studies", "resume": "auto", "trial": None, "cache": []}
     assert config["study"] == stays
     assert (config["search"], config["search_space"], config["mode"]) == (None, {}, "run")
     assert config["trainer"]["max_epochs"] == 1
