@@ -56,7 +56,7 @@ def test_a_search_sets_both_of_its_parts() -> None:
 def test_the_composed_configuration_has_no_key_beside_the_fields() -> None:
     config = compose("+search=asha").config
     assert set(config) == {field.name for field in dataclasses.fields(Config)}
-    assert set(config["study"]) == {"name", "storage", "resume", "trial"}
+    assert set(config["study"]) == {"name", "storage", "resume", "cache", "trial"}
 
 
 def test_no_field_has_a_value_of_its_own() -> None:

@@ -22,7 +22,7 @@ TYPOS = {
     "+optimizer.lrr=0.1": "optimizer.lrr must be a keyword of torch.optim.AdamW",
     "budget.num_trails=3": "budget.num_trails must be a key of the configuration",
     "+foo=1": "foo must be a key of the configuration",
-    "mode=plann": "mode must be one of run, plan, report, reproduce",
+    "mode=plann": "mode must be one of run, plan, report, doctor, reproduce",
     "+search=ahsa": "search must be one of its options",
     "search/searcher=random": "a searcher or scheduler belongs to a search",
     "--confg-dir x": "a flag must be one of those",
