@@ -62,7 +62,7 @@ def test_the_study_folder_is_as_promised(study: Study) -> None:
         "best",
     }
     assert {path.name for path in (study.folder / "tb").iterdir()} == set("012345")
-    assert {path.name for path in (study.folder / "best").iterdir()} == {"config.yaml", "model.ckpt"}
+    assert {path.name for path in (study.folder / "best").iterdir()} == {"config.yaml", "model.ckpt", "trial.json"}
     best = summary(study.folder)["best"]["trial"]
     assert [path.name for path in (study.folder / "checkpoints").iterdir()] == [best], "only the winner's is kept"
 
