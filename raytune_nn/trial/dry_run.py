@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from raytune_nn.config.compose import type_config
+from raytune_nn.config.fidelity import Fidelity
+from raytune_nn.config.objective import read_objective
 from raytune_nn.errors import ConfigError, RaytuneError
 from raytune_nn.space.corners import Corner
+from raytune_nn.space.parse import parse_space
 from raytune_nn.trial.targets import TargetCheck, as_plain, import_ends_process
 from raytune_nn.trial.task import Size, StudyContext
 
@@ -99,8 +102,8 @@ class DryRun:
         Raises:
             ConfigError: The first thing that a study would fail with.
         """
-        with tempfile.TemporaryFile() as request, tempfile.TemporaryFile() as errors:
-            pickle.dump(self, request)
+        with tempfile.TemporaryFile("w+") as request, tempfile.TemporaryFile() as errors:
+            json.dump(self._plain(), request)
             request.seek(0)
             command = [sys.executable, "-m", __name__]
             answer: dict[str, Any] = {}
@@ -116,6 +119,25 @@ class DryRun:
             raise ConfigError(*answer["refusal"])
         return _findings(answer["findings"])
 
+    def _plain(self) -> dict[str, Any]:
+        made = {"objective": None, "space": self.study.space.to_mapping(), "fidelity": self.study.fidelity.name}
+        study = {field.name: getattr(self.study, field.name) for field in fields(self.study)} | made
+        check = {field: list(value) for field, value in vars(self.check).items()}
+        return {**vars(self), "check": check, "study": study, "corners": [asdict(corner) for corner in self.corners]}
+
+
+def _request(plain: dict[str, Any]) -> DryRun:
+    study = plain["study"]
+    made = {
+        "objective": read_objective(type_config(study["config"]).settings.objective),
+        "space": parse_space(study["space"]),
+        "fidelity": Fidelity(study["fidelity"]),
+    }
+    corners = [Corner(**corner) for corner in plain["corners"]]
+    return DryRun(
+        **{**plain, "check": TargetCheck(**plain["check"]), "study": StudyContext(**study | made), "corners": corners}
+    )
+
 
 def _findings(plain: dict[str, Any]) -> Findings:
     size, batches = plain["size"], plain["batches"]
@@ -130,7 +152,7 @@ def _findings(plain: dict[str, Any]) -> Findings:
 
 
 def _answer() -> None:
-    request = pickle.load(sys.stdin.buffer)  # our own parent wrote it
+    plain = json.load(sys.stdin)
     answers = os.dup(1)
     os.dup2(2, 1)  # the user's modules may print on import, and their threads later
     with os.fdopen(answers, "w", buffering=1) as file:
@@ -141,7 +163,7 @@ def _answer() -> None:
         try:
             from raytune_nn.trial.dry_run_work import carry_out
 
-            found = carry_out(request, tell)
+            found = carry_out(_request(plain), tell)
             answer: dict[str, Any] = {"refusal": None, "findings": asdict(found)}
         except RaytuneError as error:
             answer = {"refusal": as_plain(error), "findings": None}
