@@ -23,11 +23,14 @@ def scaled(history: History, path: str, factor: float, most: float | None = None
     new: float = value * factor if most is None else min(most, value * factor)
     if isinstance(value, int):
         new = max(1, round(new))
-    return None if new == value else changed(history, path, new)
+    return None if new == value else changed(history, path, new, most)
 
 
-def changed(history: History, path: str, new: Any) -> str | None:
+def changed(history: History, path: str, new: Any, most: float | None = None) -> str | None:
     """An override that gives a key another value: of a searched one, the bound that lets it have that value.
+
+    Args:
+        most: What it may be at most, where a range beyond the searched one is advised.
 
     Returns:
         None where the configuration has no such key, or its search space is no range.
@@ -42,8 +45,12 @@ def changed(history: History, path: str, new: Any) -> str | None:
     place, node = found
     side = "high" if new < history.params[path] else "low"
     beyond = new <= node["low"] if side == "high" else new >= node["high"]
-    other = f" {place}.{'low' if side == 'high' else 'high'}={shown(new / 10 if side == 'high' else new * 10)}"
-    return f"{place}.{side}={shown(new)}{other if beyond else ''}"
+    if not beyond:
+        return f"{place}.{side}={shown(new)}"
+    if side == "high":
+        return f"{place}.high={shown(new)} {place}.low={shown(new / 10)}"
+    wide = new * 10 if most is None else min(most, new * 10)
+    return f"{place}.low={shown(new)} {place}.high={shown(wide)}" if wide > new else None
 
 
 def in_space(history: History, path: str) -> tuple[str, Mapping[str, Any]] | None:

@@ -126,6 +126,8 @@ def _wider(path: str, domain: Any, side: str, of: History) -> str | None:
         new = high + (high - low) if side == "high" else low - (high - low)
         if side == "low" and low >= 0 > new:  # what began positive is a size, a share, a count
             new = low / 2
+        if side == "high" and 0 <= low < high < 1 <= new:  # a share, such as momentum, may not reach 1
+            new = (1 + high) / 2
     if isinstance(value, int):
         new = max(1, round(new)) if low >= 1 else round(new)
     if path.endswith("dropout"):

@@ -58,7 +58,7 @@ def _regularised(history: History) -> str:
     """More dropout, more decay, or an earlier end."""
     dropout = history.setting("model.net.dropout")
     if isinstance(dropout, float) and dropout < 0.5:
-        action = changed(history, "model.net.dropout", round(min(0.5, dropout + 0.2), 2))
+        action = changed(history, "model.net.dropout", round(min(0.5, dropout + 0.2), 2), most=0.8)
         if action is not None:
             return action
     decay = scaled(history, "optimizer.weight_decay", 10, most=1.0)

@@ -56,11 +56,15 @@ def _facts(trials: list[TrialRecord], study: Study) -> list[Line]:
     results = [format_results(trial, study.record) for trial in trials]
     goals = study.record.objective.goals
     values = [Line(goal.metric, [texts[index] for texts in results]) for index, goal in enumerate(goals)]
-    trained = [f"{trial.epochs:,} in {format_seconds(trial.seconds)}" for trial in trials]
+    trained = [f"{trial.epochs:,} {_how_long(trial)}" for trial in trials]
     at = [str(trial.value_epoch) for trial in trials]
     folds = [f"{trial.folds}" for trial in trials]
     where = Line("at epoch", at) if study.record.objective.folds is None else Line("folds", folds)
     return [*values, where, Line("epochs trained", trained), Line("state", [trial.state for trial in trials])]
+
+
+def _how_long(trial: TrialRecord) -> str:
+    return "taken over" if trial.cached else f"in {format_seconds(trial.seconds)}"
 
 
 def _parameter(trial: TrialRecord, path: str) -> str:

@@ -31,6 +31,14 @@ def test_of_a_searched_value_its_range_is_moved() -> None:
     )
 
 
+def test_the_other_bound_stays_what_the_value_may_be() -> None:
+    space = {"model": {"net": {"dropout": {"dist": "uniform", "low": 0.0, "high": 0.5}}}}
+    history = made(config={"search_space": space}, params={"model.net.dropout": 0.4})
+    wider = "search_space.model.net.dropout.low=0.5 search_space.model.net.dropout.high=0.8"
+    assert changed(history, "model.net.dropout", 0.5, most=0.8) == wider
+    assert changed(history, "model.net.dropout", 0.8, most=0.8) is None
+
+
 def test_a_range_of_a_branch_is_found_below_its_choice() -> None:
     optimizer = {**CONFIG["optimizer"], "momentum": 0.5}
     params = {"optimizer": "sgd", "optimizer.momentum": 0.5}

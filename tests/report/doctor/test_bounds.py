@@ -67,7 +67,7 @@ def test_choices_have_no_bound_and_a_share_ends_at_zero() -> None:
     share = {"model": {"net": {"dropout": {"dist": "uniform", "low": 0.0, "high": 0.5}}}}
     assert actions(share, trials(share, lambda params: -params["model.net.dropout"])) == []
     wider = actions(share, trials(share, lambda params: params["model.net.dropout"]))
-    assert wider == ["search_space.model.net.dropout.high=0.9"]
+    assert wider == ["search_space.model.net.dropout.high=0.75"]
 
 
 def test_of_three_values_the_last_is_likely_by_itself() -> None:
@@ -83,7 +83,7 @@ def test_a_branch_is_judged_by_its_own_trials() -> None:
     momentum = {"momentum": {"dist": "uniform", "low": 0.0, "high": 0.5}}
     tree: dict[str, Any] = {"optimizer": {"choose": {"sgd": momentum, "adamw": {}}}}
     histories = trials(tree, lambda params: params.get("optimizer.momentum", 0.9), count=80)
-    assert actions(tree, histories) == ["search_space.optimizer.choose.sgd.momentum.high=1"]
+    assert actions(tree, histories) == ["search_space.optimizer.choose.sgd.momentum.high=0.75"]
 
 
 def test_each_objective_has_its_own_best() -> None:
