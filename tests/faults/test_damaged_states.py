@@ -166,7 +166,7 @@ def test_a_winner_whose_model_is_damaged_is_said_and_not_handed_out(place: Place
     assert (event["trial"], event["file"]) == ("0", "checkpoints/0/model.ckpt")
     assert said(ran, "the model of trial 0 is damaged, checkpoints/0/model.ckpt: its checksum was ")
     assert said(ran, "no model in best/, since it is damaged"), ran.out
-    assert sorted(path.name for path in (place.study() / "best").iterdir()) == ["config.yaml"]
+    assert sorted(path.name for path in (place.study() / "best").iterdir()) == ["config.yaml", "trial.json"]
     shown = place.run(*study)
     assert (shown.code, said(shown, "no model in best/")) == (0, True), "also by a command that only shows it"
     assert [row["state"] for row in rows(place.study())] == ["complete"] * 2
