@@ -39,7 +39,7 @@ def test_a_study_on_a_share_ends_as_anywhere_and_its_rungs_can_be_started_from(p
         [f"checkpoints/{best}/{name}" for name in ("config.yaml", "model.ckpt")]
         + [f"checkpoints/{trial}/rung-{rung}.ckpt" for trial, rung in rungs]
     )
-    assert sorted(path.name for path in (study / "best").iterdir()) == ["config.yaml", "model.ckpt"]
+    assert sorted(path.name for path in (study / "best").iterdir()) == ["config.yaml", "model.ckpt", "trial.json"]
     _start_from(place, study, *max(rungs, key=lambda each: each[1]))
 
 
