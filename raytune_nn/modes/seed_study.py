@@ -102,8 +102,9 @@ def _config(composed: Composed, study: Study, trials: int) -> dict[str, Any]:
     """The study's own configuration, as one without limits but the epochs, that keeps each training's model."""
     stored, outer = stored_config(study.folder), study.folder
     first = study.record.objective.goals[0]
-    limits = {"num_trials": trials, "max_hours": None, "max_gpu_hours": None, "target": None}
-    place = {"storage": outer.url or str(outer.path), "name": NAME, "resume": "auto", "trial": None}
+    unlimited = dict.fromkeys(composed.config["budget"])
+    budget = {**unlimited, "num_trials": trials, "max_epochs": stored["budget"]["max_epochs"]}
+    place = {"storage": outer.url or str(outer.path), "name": NAME, "resume": "auto", "cache": [], "trial": None}
     one = {"metric": first.metric, "mode": first.mode, "folds": None}
     return {
         **stored,
@@ -111,7 +112,7 @@ def _config(composed: Composed, study: Study, trials: int) -> dict[str, Any]:
         "mode": "run",
         "study": {**stored["study"], **place},
         "objective": {**stored["objective"], **one},
-        "budget": {**stored["budget"], **limits},
+        "budget": budget,
         "checkpoints": {**stored["checkpoints"], "keep_best": trials, "keep_states": "none"},
         "logger": {},
         "search": _SEARCH,

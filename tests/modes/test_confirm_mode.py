@@ -12,6 +12,7 @@ from command_line import Ran, compose, run
 from raytune_nn.errors import ConfigError
 from raytune_nn.modes.candidates import candidates
 from raytune_nn.modes.opened_test import judged
+from raytune_nn.modes.seed_study import seed_study
 from raytune_nn.report.study import Study, read_study
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Journal
@@ -130,6 +131,14 @@ def test_a_schedule_of_a_population_is_refused(source: str | None, params: dict[
 def test_a_trial_that_only_paused_is_taken(here: Path) -> None:
     made = Confirmed(here, resumed={"source": None, "params": None})
     assert [trial.id for trial in candidates(made.study(), 1)] == ["1"]
+
+
+def test_no_limit_of_the_study_ends_the_trainings_early(here: Path) -> None:
+    limits = ("max_hours=1", "max_gpu_hours=1", "max_total_epochs=1", "stagnation=1", "target=0.1")
+    study = Confirmed(here, tuple(f"budget.{limit}" for limit in limits)).study()
+    inner = seed_study(compose("mode=confirm", "study.name=first"), study, [{"optimizer.lr": 0.1}], [1, 2])
+    budget = vars(inner.checked.plan.settings.budget)
+    assert {key: value for key, value in budget.items() if value is not None} == {"num_trials": 2, "max_epochs": 27}
 
 
 def test_a_study_without_a_value_has_nothing_to_confirm(here: Path) -> None:
