@@ -104,7 +104,13 @@ def _config(composed: Composed, study: Study, trials: int) -> dict[str, Any]:
     first = study.record.objective.goals[0]
     unlimited = dict.fromkeys(composed.config["budget"])
     budget = {**unlimited, "num_trials": trials, "max_epochs": stored["budget"]["max_epochs"]}
-    place = {"storage": outer.url or str(outer.path), "name": NAME, "resume": "auto", "cache": [], "trial": None}
+    place: dict[str, Any] = {
+        "storage": outer.url or str(outer.path),
+        "name": NAME,
+        "resume": "auto",
+        "cache": [],
+        "trial": None,
+    }
     one = {"metric": first.metric, "mode": first.mode, "folds": None}
     return {
         **stored,

@@ -7,6 +7,7 @@ epoch. The ancestry of the best trial is therefore followed back over all copies
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -17,10 +18,10 @@ from raytune_nn.config.objective import Objective, read_goals
 from raytune_nn.config.schema import Take
 from raytune_nn.errors import ConfigError
 from raytune_nn.space.space import Space
+from raytune_nn.store.ancestry import read_lineage
 from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import Event, read_journal
 from raytune_nn.store.record import StudyRecord
-from raytune_nn.store.trial import TrialRecord
 
 
 @dataclass(frozen=True)
@@ -61,79 +62,30 @@ def read_schedule(study: str, space: Space) -> Schedule:
         raise ConfigError(rule, f"{folder.name}: {found}", "search.scheduler.study=<the folder of one>")
     stored = cast(dict[str, Any], OmegaConf.to_container(config.objective))
     goal, *_ = read_goals(stored["metric"], stored["mode"])
-    ancestry = Ancestry(Objective(goal.metric, goal.maximise, Take(stored["take"])))
-    for event in read_journal(folder.journal):
-        ancestry.apply(event)
-    if ancestry.best is None:
+    objective = Objective(goal.metric, goal.maximise, Take(stored["take"]))
+    schedule = schedule_of_best(list(read_journal(folder.journal)), objective)
+    if not schedule:
         rule = "search.scheduler.study must be a study with a trial that has a value"
         raise ConfigError(rule, f"none in {folder.name}", "let that study come to its end first")
-    for stage in ancestry.best:
+    for stage in schedule:
         if not space.contains(stage.params):
             raise ConfigError(
                 f"a schedule is replayed with the search_space of its study, and {folder.name} had another one",
                 ", ".join(f"{path}={value}" for path, value in stage.params.items()),
                 "the model, data and search_space overrides of that study",
             )
-    return ancestry.best
+    return schedule
 
 
-@dataclass
-class _Line:
-    """What is behind a trial: the schedule of its weights now, and of its value, None where it has none."""
-
-    now: Schedule
-    at_value: Schedule | None = None
-    saved: _Line | None = None  # the same of its last state
-    before: _Line | None = None  # and of the one before
-
-
-class Ancestry:
-    """The schedule behind each trial's weights; told the events of a journal in their order."""
-
-    def __init__(self, objective: Objective) -> None:
-        self._record = StudyRecord(objective)
-        self._lines: dict[str, _Line] = {}
-
-    @property
-    def best(self) -> Schedule | None:
-        """Of the weights that gave the best trial its value; None where no trial has one."""
-        best = self._record.best
-        return None if best is None else self._lines[best.id].at_value
-
-    def apply(self, event: Event) -> None:
-        """Takes one event in."""
-        self._record.apply(event)
-        id, kind = event.get("trial", ""), event["type"]
-        if kind == "suggested" or (kind == "started" and not event.get("epoch")):
-            self._lines[id] = _Line((Stage(0, self._record.trials[id].params),))  # without its state, it begins again
-        elif kind == "resumed" and event["params"] is not None:
-            self._resumed(self._lines[id], self._record.trials[id], event)
-        elif kind == "reported":
-            line = self._lines[id]
-            if self._record.trials[id].metrics is event["metrics"]:
-                line.at_value = line.now
-            if event.get("saved"):
-                line.before, line.saved = line.saved, _Line(line.now, line.at_value)
-        elif kind == "fell_back" and event["epoch"]:
-            self._fell_back(self._lines[id], self._record.trials[id])
-
-    def _resumed(self, line: _Line, trial: TrialRecord, event: Event) -> None:
-        epoch = 0 if trial.saved is None else trial.saved.epochs
-        source = event["source"]
-        weights = _until(self._lines[source or trial.id].now, epoch)
-        if source is not None:
-            line.before, line.saved = line.saved, _Line(weights, line.at_value)
-        line.now = (*weights, Stage(epoch, event["params"]))
-
-    def _fell_back(self, line: _Line, trial: TrialRecord) -> None:
-        """It goes on from the weights of the state before, with the parameters that it has."""
-        line.saved, line.before = line.before, None
-        if line.saved is None or trial.saved is None:
-            return
-        weights = _until(line.saved.now, trial.saved.epochs)
-        changed = () if weights[-1].params == trial.params else (Stage(trial.saved.epochs, trial.params),)
-        line.now, line.at_value = (*weights, *changed), line.saved.at_value
-
-
-def _until(schedule: Schedule, epoch: int) -> Schedule:
-    return tuple(stage for stage in schedule if stage.epoch < epoch)
+def schedule_of_best(events: Sequence[Event], objective: Objective) -> Schedule:
+    """Of the weights that gave the best trial its value; empty where no trial has one."""
+    best = StudyRecord.fold(objective, events).best
+    if best is None:
+        return ()
+    stages: list[Stage] = []
+    epoch = 0
+    for part in read_lineage(events, objective, best.id).to_value:
+        if not stages or stages[-1].params != part.params:
+            stages.append(Stage(epoch, part.params))
+        epoch = part.reports[-1]["epoch"]
+    return tuple(stages)

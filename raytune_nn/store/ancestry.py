@@ -8,7 +8,7 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from raytune_nn.config.objective import Objective
@@ -36,6 +36,16 @@ class Lineage:
     def reports(self) -> list[Event]:
         """Of all parts."""
         return [report for part in self.parts for report in part.reports]
+
+    @property
+    def to_value(self) -> tuple[Part, ...]:
+        """The parts behind the value, the last as far as its report; none where there is no value."""
+        found, left = [], 0 if self.value is None else self.value + 1
+        for part in self.parts:
+            if left > 0:
+                found.append(replace(part, reports=part.reports[:left]))
+            left -= len(part.reports)
+        return tuple(found)
 
 
 def read_lineage(events: Iterable[Event], objective: Objective, trial: str) -> Lineage:

@@ -14,7 +14,7 @@ from raytune_nn.report.figures import schedules
 from raytune_nn.report.figures.lineage import best_way, draw
 from raytune_nn.report.figures.reading import points
 from raytune_nn.search.pbt import PBT
-from raytune_nn.search.pbt_schedule import Ancestry
+from raytune_nn.search.pbt_schedule import schedule_of_best
 from raytune_nn.space.domains import Choice, LogUniform, RandInt
 from raytune_nn.space.space import Space
 
@@ -45,10 +45,8 @@ def population(seed: int, objective: Objective = ACCURACY) -> Made:
 @pytest.mark.parametrize("objective", [ACCURACY, LOSS])
 def test_the_way_to_the_best_value_is_that_of_its_schedule(seed: int, objective: Objective) -> None:
     made = population(seed, objective)
-    ancestry = Ancestry(objective)
-    for event in made.events:
-        ancestry.apply(event)
-    assert ancestry.best is not None
+    schedule = schedule_of_best(made.events, objective)
+    assert schedule
     read = points(made.study())
     way = best_way(read)[::-1]
     assert way[0].begin == 0
@@ -56,7 +54,7 @@ def test_the_way_to_the_best_value_is_that_of_its_schedule(seed: int, objective:
     figure = schedules.draw(made.study())
     assert figure is not None
     lines = [trace for trace in figure.data if trace.name == "behind the best value"]
-    expected = {stage.epoch: stage.params["optimizer.lr"] for stage in ancestry.best}
+    expected = {stage.epoch: stage.params["optimizer.lr"] for stage in schedule}
     drawn = dict(zip(lines[-1].x[::2], lines[-1].y[::2], strict=True))
     assert drawn == expected
 
