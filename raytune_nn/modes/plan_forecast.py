@@ -64,7 +64,7 @@ def foretell(checked: Checked, findings: Findings, checks: float) -> Forecast | 
         epochs=settings.budget.max_epochs,
         folds=plan.objective.folds or 1,
         slots=checked.capacity.at_once,
-        gpus=settings.resources.gpus * settings.resources.workers,
+        gpus=plan.gpus,
         max_hours=settings.budget.max_hours,
         max_gpu_hours=settings.budget.max_gpu_hours,
         max_total_epochs=settings.budget.max_total_epochs,

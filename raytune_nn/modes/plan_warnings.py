@@ -47,7 +47,9 @@ def _not_finite(checked: Checked, findings: Findings) -> Warned | None:
     if not wrong:
         return None
     found = f"{wrong[0]}={(findings.logged or {})[wrong[0]]:g}"
-    return Warned("the objective should be finite after one batch", found, "a smaller learning rate, or other data")
+    rate = checked.plan.settings.optimizer.get("lr")
+    fix = f"optimizer.lr={rate / 10:g}" if isinstance(rate, float) else "a lower learning rate"
+    return Warned("the objective should be finite after one batch", found, fix)
 
 
 def _memory(checked: Checked, findings: Findings) -> Warned | None:
@@ -90,7 +92,7 @@ def _budget(checked: Checked, told: Forecast | None) -> Warned | None:
     return Warned(
         f"{end} should be enough for budget.num_trials",
         f"{end}={limit:g} ends about {100 * share:.0f}% of the simulated studies of {budget.num_trials} trials",
-        f"{end}={2 * limit:g}, or fewer trials",
+        f"{end}={2 * limit:g}, or a smaller budget.num_trials",
     )
 
 
@@ -98,7 +100,7 @@ def _space(checked: Checked) -> Warned | None:
     size, trials = checked.plan.space.size(), checked.plan.num_trials
     if checked.plan.settings.search is None or size is None or size >= trials:
         return None
-    rule = "budget.num_trials should not be more than the points of the space, or some are tried again"
+    rule = "budget.num_trials should not be more than the points of the space, or some come twice"
     return Warned(rule, f"{trials} trials, {size} points", f"budget.num_trials={size}")
 
 
@@ -106,16 +108,14 @@ def _rungs(checked: Checked) -> Warned | None:
     scheduler, trials = checked.plan.scheduler, checked.plan.num_trials
     if isinstance(scheduler, PBT) and not scheduler.decision_steps:
         rule = "population-based training should have a decision before the end of a training"
-        return Warned(rule, scheduler.describe(), "search.scheduler.interval=1, or more epochs")
+        return Warned(rule, scheduler.describe(), "search.scheduler.interval=1, or a larger budget.max_epochs")
     if not isinstance(scheduler, ASHA):
         return None
     if not scheduler.decision_steps:
         rule = "a scheduler that ends trials early should have a rung below budget.max_epochs"
         found = f"rungs {', '.join(map(str, scheduler.rungs))}, budget.max_epochs={scheduler.rungs[-1]}"
-        return Warned(rule, found, "search/scheduler=none, or more epochs")
-    factor = (
-        int(checked.plan.settings.search.scheduler.get("reduction_factor", 3)) if checked.plan.settings.search else 3
-    )
+        return Warned(rule, found, "search/scheduler=none, or a larger budget.max_epochs")
+    factor = scheduler.reduction_factor
     if trials >= factor:
         return None
     rule = "there should be enough trials for one to be promoted from the first rung"
@@ -136,6 +136,8 @@ def _unknown(findings: Findings, untimed: str) -> Warned | None:
     if not why:
         return None
     fix = (
-        "a machine with a GPU" if untimed else "a data loader with a length, such as by trainer.limit_train_batches=100"
+        "mode=plan on a machine with a GPU"
+        if untimed
+        else "a data loader with a length, such as by trainer.limit_train_batches=100"
     )
     return Warned("a plan should tell what the study takes", why, fix)

@@ -15,7 +15,7 @@ from raytune_nn.config.compose import Composed, resolved, type_config
 from raytune_nn.config.objective import read_objective
 from raytune_nn.config.schema import Config
 from raytune_nn.errors import ConfigError, NotReproducedError, RaytuneError
-from raytune_nn.modes.comparison import Comparison
+from raytune_nn.modes.compared_reports import ComparedReports
 from raytune_nn.modes.existing import best_trial, find_existing, find_trial, read_existing
 from raytune_nn.report.tables import counted
 from raytune_nn.space.merge import merge_params
@@ -141,7 +141,7 @@ def _compare(recorded: Recorded, stored: Composed, scratch: str, model: Path | N
     why, tolerance = next(filter(None, whys), ""), settings.reproduce.tolerance
     if why:
         print(f"compared within {tolerance:g} of each value (reproduce.tolerance), since {why}", flush=True)
-    comparison = Comparison(recorded.reports, tolerance if why else 0.0)
+    comparison = ComparedReports(recorded.reports, tolerance if why else 0.0)
     repetition = Repetition(study, recorded, isolation)
     _train(repetition, recorded, comparison, settings.verbose)
     print(f"reproduced: trial {recorded.trial}, {counted(len(recorded.reports), 'report')}, {comparison.found}")
@@ -151,7 +151,7 @@ def _compare(recorded: Recorded, stored: Composed, scratch: str, model: Path | N
         print(_weights(recorded, repetition.model, model))
 
 
-def _train(repetition: Repetition, recorded: Recorded, comparison: Comparison, verbose: int) -> None:
+def _train(repetition: Repetition, recorded: Recorded, comparison: ComparedReports, verbose: int) -> None:
     trial, count = recorded.trial, len(recorded.reports)
     made = f"trial {trial} must make its {counted(count, 'report')} again"
     console, last = Console(), recorded.reports[-1]["epoch"]

@@ -29,7 +29,7 @@ class LiveDoctor:
     """
 
     def __init__(self, objective: Objective, config: Mapping[str, Any], copies: bool) -> None:
-        self._histories, self._copies = _Kept(objective, config), copies
+        self._histories, self._copies = Histories(objective, config), copies
         self._reports: dict[str, int] = {}  # of trials that have not ended: heard since their last look
         self._looks_at: dict[str, int] = {}
         self._newest: dict[Kind, tuple[str, Finding]] = {}  # trial and what was found; the last one stands last
@@ -85,18 +85,6 @@ class LiveDoctor:
                 yield f"doctor  {_line(id, finding)}"
             elif before == NAMED_TRIALS < len(trials):
                 yield f"doctor  {finding.kind} in trial {id}, too; mode=doctor lists such trials from here on"
-
-
-class _Kept(Histories):
-    """Histories of which some are dropped, so that those of a long study do not add up."""
-
-    def __contains__(self, id: str) -> bool:
-        return id in self._courses
-
-    def drop(self, id: str) -> None:
-        """Forgets a trial."""
-        self._courses.pop(id, None)
-        self._configs.pop(id, None)
 
 
 def _line(id: str, finding: Finding, others: int = 0) -> str:

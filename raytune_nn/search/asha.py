@@ -78,7 +78,7 @@ class ASHA(Scheduler):
                 f"search.scheduler.brackets={len(self._rungs)}",
             )
         self._max_epochs = max_epochs
-        self._factor = reduction_factor
+        self.reduction_factor = reduction_factor
         self._promote = promote
         self._deciding = tuple(step for step in self._rungs if step < max_epochs)
         self._brackets = hyperband(self._rungs, self._deciding, brackets, reduction_factor)
@@ -151,7 +151,7 @@ class ASHA(Scheduler):
         steps = ", ".join(map(str, self._deciding))
         does = f"pauses at {steps} until" if self._promote else f"goes on at {steps} if"
         brackets = f"; {len(self._brackets)} brackets" if len(self._brackets) > 1 else ""
-        return f"ASHA: up to {self._max_epochs}, {does} in the best 1/{self._factor} there{brackets}"
+        return f"ASHA: up to {self._max_epochs}, {does} in the best 1/{self.reduction_factor} there{brackets}"
 
     def standing(self) -> str:
         """How many trials have a result at each rung."""

@@ -32,7 +32,7 @@ def make_cache(
             rule = "what a member of a population trains depends on the others, so none can be taken over"
             raise ConfigError(rule, f"study.cache={settings.study.cache}", "study.cache=[]")
         return None
-    return Cache(identities, locate_sources(settings.study.cache, folder), objective)
+    return Cache(identities, locate_sources(settings.study.cache, folder), objective, folder)
 
 
 class Cache:
@@ -41,10 +41,17 @@ class Cache:
     Args:
         identities: Of this study's trials.
         sources: Earlier studies, each with its status.
+        folder: Of this study, whose own trials are taken over too.
     """
 
-    def __init__(self, identities: Identities, sources: list[tuple[StudyFolder, str]], objective: Objective) -> None:
-        self._identities, self._sources, self._objective = identities, sources, objective
+    def __init__(
+        self,
+        identities: Identities,
+        sources: list[tuple[StudyFolder, str]],
+        objective: Objective,
+        folder: StudyFolder,
+    ) -> None:
+        self._identities, self._sources, self._objective, self.folder = identities, sources, objective, folder
         self._say: Say = lambda text: None
         self._read: Future[list[dict[str, EarlierTrial]]] | None = None
         self._unknown = False  # identities cannot be told

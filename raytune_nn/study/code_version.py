@@ -8,7 +8,7 @@ import importlib.util
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.machinery import ModuleSpec
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
@@ -50,13 +50,6 @@ def _ours() -> str:
     """Our version, and what of us is in a training; a checkout changes between two versions."""
     files = [path for part in _TRAINS for path in sorted((Path(__file__).parents[1] / part).rglob("*.py"))]
     return f"{__version__}, {_hash(files)}"
-
-
-def own_sources(targets: Iterable[str]) -> Iterator[str]:
-    """The texts of the user's own packages that the targets name."""
-    for name in sorted({target.partition(".")[0] for target in targets}):
-        for path in _own_files(name):
-            yield path.read_text(encoding="utf-8", errors="replace")
 
 
 def _own_files(name: str) -> list[Path]:

@@ -78,7 +78,7 @@ class Conductor:
         self.endings = TrialEndings(record, self._dispatcher, searcher, scheduler, failures, secrets, self._write)
         self._work: Dispatcher | Takeover = self._dispatcher
         if cache is not None:
-            self._work = Takeover(self, self._dispatcher, record, cache, room.folder, self._write)
+            self._work = Takeover(self, self._dispatcher, record, cache, self._write)
         self.by_hand = ByHand(record, self._dispatcher, self.endings, self._write)
         best = record.best  # a driver may have died between reaching the target and writing that the study ended
         self.ending = budget.reaches_target(best.value) if best and best.value is not None else ""

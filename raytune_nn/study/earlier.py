@@ -55,11 +55,6 @@ class EarlierTrial:
     epochs: int
     model_epoch: int | None
 
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.folder.place}, trial {self.id}"
-
 
 def locate_sources(entries: Iterable[str], but: StudyFolder) -> list[tuple[StudyFolder, str]]:
     """The studies that ``study.cache`` names, with their status.

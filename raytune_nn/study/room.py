@@ -35,7 +35,7 @@ class Room:
     """
 
     def __init__(self, folder: StudyFolder, min_free: float, seconds: float, retry: Retry) -> None:
-        self.folder, self._min_free, self._seconds, self.retry = folder, min_free, seconds, retry
+        self._folder, self._min_free, self._seconds, self.retry = folder, min_free, seconds, retry
         self._next_look = 0.0
         self._at_work = 0  # at the last look
         self._idle_since: float | None = None  # no room, and no trial at work
@@ -52,10 +52,10 @@ class Room:
     def heard(self, event: Event, record: StudyRecord) -> None:
         """Notes where a checkpoint was written."""
         if event["type"] == "checkpointed":
-            self._newest["model"] = self.folder.checkpoints / event["folder"] / MODEL
+            self._newest["model"] = self._folder.checkpoints / event["folder"] / MODEL
         elif event.get("saved"):
             trial = record.trials[event["trial"]]
-            self._newest["state"] = state_path(self.folder.checkpoints, trial.id, trial.saves)
+            self._newest["state"] = state_path(self._folder.checkpoints, trial.id, trial.saves)
 
     def slot_waits(self, trial: str, reason: str) -> None:
         """A trial cannot write, and tries again."""
@@ -78,7 +78,7 @@ class Room:
         now = time.monotonic()
         if now < self._next_look:
             return None
-        free = self.retry.run(self._free, self.folder.path)
+        free = self.retry.run(self._free, self._folder.path)
         self._at_work = at_work
         self._judge(free, self._needed(at_work), write)
         self._next_look = now + (1.0 if self.reason else LOOK_SECONDS)
@@ -102,7 +102,7 @@ class Room:
 
     def _free(self) -> int:
         """In bytes; a disk that has become read-only refuses as if it had been written to."""
-        disk = os.statvfs(self.folder.path)
+        disk = os.statvfs(self._folder.path)
         if disk.f_flag & os.ST_RDONLY:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         return disk.f_bavail * disk.f_frsize
@@ -119,6 +119,6 @@ class Room:
     def _given_up(self) -> UnusableError:
         return UnusableError(
             "the disk of the study must have room for another trial",
-            f"{self.folder.place}: {self.reason}, for {self._seconds:g} s (failures.storage_timeout)",
+            f"{self._folder.place}: {self.reason}, for {self._seconds:g} s (failures.storage_timeout)",
             "free the disk, then run the same command; or checkpoints.min_free=0",
         )

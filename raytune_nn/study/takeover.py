@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 from raytune_nn.store.checkpoints import MODEL, STATES
 from raytune_nn.store.files import IN_FOLDER
-from raytune_nn.store.folder import StudyFolder
 from raytune_nn.store.journal import read_journal
 from raytune_nn.store.record import StudyRecord
 from raytune_nn.store.seal import damage
@@ -55,7 +54,6 @@ class Takeover:
     """Stands between the dispatcher and the slots.
 
     Args:
-        folder: Of this study, whose own trials are taken over too.
         write: Writes an event.
     """
 
@@ -65,11 +63,10 @@ class Takeover:
         dispatcher: Dispatcher,
         record: StudyRecord,
         cache: Cache,
-        folder: StudyFolder,
         write: Callable[..., None],
     ) -> None:
         self._slot, self._dispatcher, self._record, self._cache = slot, dispatcher, record, cache
-        self._folder, self._write = folder, write
+        self._folder, self._write = cache.folder, write
         self._handed = len(record.trials)
         self._pieces: list[_Piece] = []
         self._twins: list[TrialTask] = []  # that wait until another trial of the same identity ended or paused

@@ -77,7 +77,7 @@ def study(
     if searcher is not None:
         plan = replace(plan, searcher=searcher)
     listed = [(source, (statuses or {}).get(source.name, "complete")) for source in sources]
-    cache = Cache(OfParams(code), listed, OBJECTIVE)
+    cache = Cache(OfParams(code), listed, OBJECTIVE, folder)
     cache.begin(([] if said is None else said).append)
     conductor = conduct(folder, plan, cache=cache)
     events = list(read_journal(folder.journal))

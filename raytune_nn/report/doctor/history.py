@@ -126,6 +126,15 @@ class Histories:
         """The ids of the trials."""
         return iter(self._courses)
 
+    def __contains__(self, trial: str) -> bool:
+        """Whether it is known."""
+        return trial in self._courses
+
+    def drop(self, trial: str) -> None:
+        """Forgets a trial, so that those of a long study do not add up."""
+        self._courses.pop(trial, None)
+        self._configs.pop(trial, None)
+
     def heard(self, event: Event) -> None:
         """Takes an event in."""
         kind = event["type"]

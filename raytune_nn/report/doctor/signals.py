@@ -73,11 +73,6 @@ class Signals:
         return None
 
     @cached_property
-    def is_accuracy(self) -> bool:
-        """Whether the losses are of a classification whose accuracy is known."""
-        return self.accuracy is not None and bool(self.pair)
-
-    @cached_property
     def accuracy(self) -> Curve | None:
         """The accuracy in validation."""
         names = [name for (training, words), name in self.named.items() if not training and words & ACCURACIES]

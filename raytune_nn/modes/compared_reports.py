@@ -9,7 +9,7 @@ from typing import Any
 Metrics = Mapping[str, float]
 
 
-class Comparison:
+class ComparedReports:
     """Ends at the first report that differs.
 
     Args:

@@ -6,19 +6,19 @@ import math
 
 import pytest
 
-from raytune_nn.modes.comparison import Comparison, relative_difference
+from raytune_nn.modes.compared_reports import ComparedReports, relative_difference
 
 RECORDED = [{"epoch": epoch, "metrics": {"loss": 1.0 / epoch, "acc": 0.5}} for epoch in (1, 2, 4)]
 
 
 def test_equal_reports_are_taken_to_the_last() -> None:
-    comparison = Comparison(RECORDED, 0.0)
+    comparison = ComparedReports(RECORDED, 0.0)
     assert [comparison.hear(report["epoch"], report["metrics"]) for report in RECORDED] == [True, True, False]  # type: ignore[arg-type]
     assert (comparison.difference, comparison.found) == ("", "every metric equal to the last bit")
 
 
 def test_the_first_report_that_differs_ends_it() -> None:
-    comparison = Comparison(RECORDED, 0.0)
+    comparison = ComparedReports(RECORDED, 0.0)
     assert comparison.hear(1, {"loss": 1.0, "acc": 0.5})
     assert not comparison.hear(2, {"loss": 0.5 + 2**-53, "acc": 0.25})
     assert comparison.difference == "epoch 2, report 2: loss was 0.5, is 0.5000000000000001 (+1.11e-16)"
@@ -34,13 +34,13 @@ def test_the_first_report_that_differs_ends_it() -> None:
     ],
 )
 def test_what_else_differs_is_no_matter_of_a_tolerance(epoch: int, metrics: dict[str, float], difference: str) -> None:
-    comparison = Comparison(RECORDED, 0.5)
+    comparison = ComparedReports(RECORDED, 0.5)
     assert not comparison.hear(epoch, metrics)
     assert comparison.difference == difference
 
 
 def test_within_a_tolerance_the_largest_difference_is_told() -> None:
-    comparison = Comparison(RECORDED, 0.01)
+    comparison = ComparedReports(RECORDED, 0.01)
     assert comparison.hear(1, {"loss": 1.0, "acc": 0.5})
     assert comparison.hear(2, {"loss": 0.504, "acc": 0.501})
     assert comparison.found == "every metric within 0.01 of its value; loss of epoch 2 differs most, by 0.008"
