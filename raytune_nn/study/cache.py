@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from raytune_nn.config.objective import Objective
@@ -12,6 +12,7 @@ from raytune_nn.errors import ConfigError
 from raytune_nn.search.pbt_replay import PBTReplay
 from raytune_nn.search.scheduler import Scheduler
 from raytune_nn.store.folder import StudyFolder
+from raytune_nn.study.background import in_background
 from raytune_nn.study.earlier import EarlierTrial, locate_sources, read_source
 from raytune_nn.study.identities import Identities
 
@@ -60,9 +61,7 @@ class Cache:
         """Reads code, data and earlier studies in a thread, beside the start of the cluster."""
         self._say = say
         self._identities.begin()
-        reader = ThreadPoolExecutor(1, "cache")
-        self._read = reader.submit(self._read_all)
-        reader.shutdown(wait=False)
+        self._read = in_background(self._read_all, "cache")
 
     def identity(self, params: dict[str, Any]) -> str:
         """Of a trial; empty where it cannot be told, since a file of code or data cannot be read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from raytune_nn.config.identity import digest, training_part
 from raytune_nn.space.merge import Branches, Tree, merge_params
 from raytune_nn.space.space import Space
+from raytune_nn.study.background import in_background
 from raytune_nn.study.code_version import code_version
 from raytune_nn.study.data_version import contents, named_paths
 from raytune_nn.trial.instantiate import targets
@@ -41,9 +42,7 @@ class Identities:
     def begin(self) -> None:
         """Reads code and data, in a thread."""
         if self._code is None:
-            with_thread = ThreadPoolExecutor(1, "identity")
-            self._code = with_thread.submit(self._read)
-            with_thread.shutdown(wait=False)
+            self._code = in_background(self._read, "identity")
 
     @property
     def code(self) -> str:
