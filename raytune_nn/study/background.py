@@ -13,8 +13,8 @@ T = TypeVar("T")
 def in_background(work: Callable[[], T], name: str) -> Future[T]:
     """Does ``work`` in a thread of this name and says where its result or its error will be.
 
-    Not by an executor: Python waits for its threads when it ends, for ever where a signal came just as one began, and as
-    long as a share does not answer where one reads from it.
+    Not by an executor: Python waits for its threads when it ends, for ever where a signal came just as one began, and
+    as long as a share does not answer where one reads from it.
     """
     result: Future[T] = Future()
 
