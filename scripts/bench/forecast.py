@@ -1,4 +1,4 @@
-"""What a plan foretells beside what the study then takes: five recipes, four budgets each, whole commands by the clock.
+"""What a plan foretells beside what the study then takes: five recipes, five budgets each, whole commands by the clock.
 
     .venv/bin/python scripts/bench/forecast.py [--recipes digits concrete] [--shared ../shared] [--cpus 2]
         [--partial forecast.json]
@@ -59,7 +59,7 @@ class Outcome:
 
 
 def budgets(few: int, some: int, epochs: int) -> dict[str, tuple[str, ...]]:
-    """Two of random search, two of ASHA.
+    """Two of random search, two of ASHA, and a long one of ASHA, of which the start is a small part.
 
     Args:
         few: Trials of random search.
@@ -75,6 +75,9 @@ def budgets(few: int, some: int, epochs: int) -> dict[str, tuple[str, ...]]:
         f"asha, {some} x {epochs}": ("+search=asha", f"budget.num_trials={some}", f"budget.max_epochs={epochs}"),
         f"asha, {2 * some} x {epochs}": (
             *("+search=asha", f"budget.num_trials={2 * some}", f"budget.max_epochs={epochs}"),
+        ),
+        f"asha, {8 * some} x {epochs}": (
+            *("+search=asha", f"budget.num_trials={8 * some}", f"budget.max_epochs={epochs}"),
         ),
     }
 

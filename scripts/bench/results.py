@@ -55,7 +55,7 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "decisions": [Command("decisions.py", 1, needs=SHARED / "curves")],
         "report": [Command("report.py", 2)],
         "watching": [Command("watching.py", 2)],
-        "forecast": [Command("forecast.py", 20, needs=SHARED / "data")],
+        "forecast": [Command("forecast.py", 28, needs=SHARED / "data")],
         "doctor": [
             Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --repeats 0", 1.5 * seeds),
             Command("doctor.py --seeds 0 --studies 0 --repeats 0", 5, needs=SHARED / "data"),
