@@ -17,8 +17,9 @@ from raytune_nn.report.doctor.history import History
 from raytune_nn.space.domains import LogUniform
 from raytune_nn.space.space import Space
 
-RANGES = {"too low": (1e-6, 2e-4), "wide": (1e-5, 1.0)}
-POOL, TRIALS, EPOCHS = 48, 24, 2
+HEALTHY = {"MLP": 3e-3, "CNN": 3e-3, "LSTM": 1e-2}  # rates
+RANGES = {"too low": (1 / 3000, 1 / 15), "wide": (1 / 300, 300.0)}  # in units of the healthy one
+POOL, TRIALS, EPOCHS = 48, 24, 4
 
 
 def table(studies: int, aim: float, most_alarms: float) -> str:
@@ -36,7 +37,7 @@ def table(studies: int, aim: float, most_alarms: float) -> str:
         for name in RANGES:
             pool = _pool(network, name)
             drawn = [random.Random(number).sample(pool, TRIALS) for number in range(studies)]
-            counts[name].append(sum(_said(study, name) for study in drawn))
+            counts[name].append(sum(bool(pressed(study, _space(network, name))) for study in drawn))
         lines.append(f"| {network} | {' | '.join(f'{counts[name][-1]}/{studies}' for name in RANGES)} |")
     low, wide = (sum(found) / (studies * len(NETWORKS)) for found in counts.values())
     lines.append(f"| all | {judged(f'{low:.2f}', low >= aim)} | {judged(f'{wide:.2f}', wide <= most_alarms)} |")
@@ -44,25 +45,22 @@ def table(studies: int, aim: float, most_alarms: float) -> str:
 
 
 @cache
-def _domain(name: str) -> LogUniform:
-    return LogUniform(*RANGES[name])
-
-
-def _said(study: list[History], name: str) -> bool:
-    return bool(pressed(study, Space({"optimizer.lr": _domain(name)})))
+def _space(network: str, name: str) -> Space:
+    low, high = (HEALTHY[network] * factor for factor in RANGES[name])
+    return Space({"optimizer.lr": LogUniform(low, high)})
 
 
 def _pool(network: str, name: str) -> list[History]:
     """Trainings with rates drawn from a range."""
     rng = random.Random(f"{network} {name}")
-    rates = [_domain(name).sample(rng) for _ in range(POOL)]
+    space = _space(network, name)
+    rates = [space.sample(rng)["optimizer.lr"] for _ in range(POOL)]
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as workers:
         found = list(workers.map(_train, [(network, rate) for rate in rates]))
-    low, high = RANGES[name]
-    space = {"optimizer": {"lr": {"dist": "loguniform", "low": low, "high": high}}}
+    typed = space.to_mapping()
     return [
-        replace(history, params={"optimizer.lr": rate}, config={**history.config, "search_space": space})
-        for history, rate in zip(found, rates, strict=True)
+        replace(history, id=str(n), params={"optimizer.lr": rate}, config={**history.config, "search_space": typed})
+        for n, (history, rate) in enumerate(zip(found, rates, strict=True))
         if math.isfinite(history.curve[-1])
     ]
 
