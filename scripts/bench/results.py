@@ -57,10 +57,10 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "watching": [Command("watching.py", 2)],
         "forecast": [Command("forecast.py", 28, needs=SHARED / "data")],
         "doctor": [
-            Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --repeats 0", 1.5 * seeds),
-            Command("doctor.py --seeds 0 --studies 0 --repeats 0", 5, needs=SHARED / "data"),
-            Command("doctor.py --seeds 0 --recipe-seeds 0 --repeats 0", 3),
-            Command(f"doctor.py --seeds 0 --recipe-seeds 0 --studies 0 --repeats {short}", 1),
+            Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --epochs 0", 1.5 * seeds),
+            Command("doctor.py --seeds 0 --studies 0 --epochs 0", 5, needs=SHARED / "data"),
+            Command("doctor.py --seeds 0 --recipe-seeds 0 --epochs 0", 3),
+            Command(f"doctor.py --seeds 0 --recipe-seeds 0 --studies 0 --epochs {100 * short}", 3),
         ],
         "confirm": [Command("confirm.py --samples 2000 --studies 500" if quick else "confirm.py", 5 if quick else 12)],
     }

@@ -44,7 +44,7 @@ def test_every_fault_composes(network: str) -> None:
 
 @pytest.mark.slow
 def test_a_fault_is_trained_and_diagnosed() -> None:
-    (job, *_) = doctor.fault_jobs(["dead units"], 1)
+    (job, *_) = doctor.fault_jobs(["dead units"], [1])
     assert Kind.dead_units in doctor._diagnose(job).kinds
     history, _ = training.train(job.typed, 0)
     again, _ = training.train(job.typed, 0)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from itertools import takewhile
-from operator import mul, sub
+from itertools import pairwise, takewhile
 
 from raytune_nn.report.doctor.actions import lower_rate
 from raytune_nn.report.doctor.finding import Finding, Kind
 from raytune_nn.report.doctor.signals import Curve, Signals, finite, middle, number
 from raytune_nn.report.doctor.thresholds import (
+    BACK_AND_FORTH,
     BACK_UP,
     BLOWN_UP,
     FEW_REPORTS,
     LEAST_REPORTS,
-    LEAST_SWINGS,
-    SWING,
     SWING_FLOOR,
-    SWINGS,
     WEAK_SCORE,
     WORSE_THAN_CHANCE,
 )
@@ -77,23 +74,27 @@ def _diverged(signals: Signals, place: int, evidence: str) -> Finding:
 
 
 def oscillates(signals: Signals) -> Finding | None:
-    """Oscillation: the validation loss swings up and down again and again."""
+    """Oscillation: the validation loss goes back and forth, instead of down, or down and then up."""
     curve = signals.validation
     if curve is None or len(curve) < LEAST_REPORTS or not all(map(math.isfinite, curve)):
         return None
-    turns = _turns(curve)
-    if len(turns) < LEAST_SWINGS or len(turns) < SWINGS * (len(curve) - 2):
+    back = _back(curve)
+    share = sum(back) / len(back)
+    if share < BACK_AND_FORTH:
         return None
-    history, values = signals.history, ", ".join(number(value) for value in curve[turns[0] - 1 : turns[0] + 4])
-    evidence = f"validation loss turned {len(turns)} times in {len(curve)} reports, as in {values}"
+    history, largest = signals.history, back.index(max(back))
+    shown = ", ".join(number(value) for value in curve[max(0, largest - 1) : largest + 3])
+    evidence = f"validation loss went back and forth by {100 * share:.0f}% a report, as in {shown}"
     source = "Smith 2018, A disciplined approach to neural network hyper-parameters, section 4.1"
-    return Finding(Kind.oscillation, history.epochs[turns[2]], evidence, lower_rate(history, 3), source)
+    first = next(place for place, step in enumerate(back) if step >= BACK_AND_FORTH)
+    return Finding(Kind.oscillation, history.epochs[first + 1], evidence, lower_rate(history, 3), source)
 
 
-def _turns(curve: Curve) -> list[int]:
-    """Where the direction changes, with a swing on both sides."""
-    floor = SWING_FLOOR * abs(curve[0])
-    steps = list(map(sub, curve[1:], curve))
-    turned = [place for place, product in enumerate(map(mul, steps, steps[1:]), start=1) if product < 0]
-    turned = [place for place in turned if abs(steps[place]) >= floor and abs(steps[place - 1]) >= floor]
-    return [place for place in turned if min(abs(steps[place - 1]), abs(steps[place])) >= SWING * abs(curve[place])]
+def _back(curve: Curve) -> list[float]:
+    """How far each step goes against the way to the least value or away from it, as a share of the values there."""
+    floor, least = SWING_FLOOR * abs(curve[0]), curve.index(min(curve))
+    found = []
+    for place, (before, after) in enumerate(pairwise(curve)):
+        step = (after - before) / ((abs(before) + abs(after)) / 2 + floor or 1.0)
+        found.append(max(0.0, step if place < least else -step))
+    return found

@@ -145,12 +145,17 @@ def test_a_metric_that_was_not_logged_at_first_is_no_divergence() -> None:
     assert kinds(made({"train_loss": (*FALLING[:4], NAN, *FALLING[5:])})) == set()
 
 
-def test_oscillation_turns_again_and_again() -> None:
+def test_oscillation_goes_back_and_forth() -> None:
     swings = (1.2, 0.4, 0.7, 0.3, 0.6, 0.3, 0.7, 0.4, 0.6, 0.3)
     finding = only(made({"val_loss": swings}), Kind.oscillation)
-    assert (finding.epoch, finding.action) == (4, "optimizer.lr=0.001")
+    assert (finding.epoch, finding.action) == (3, "optimizer.lr=0.001")
+    assert finding.evidence == "validation loss went back and forth by 25% a report, as in 0.3, 0.6, 0.3, 0.7"
+    spike = (1.2, 0.6, 0.4, 0.3, 0.2, 0.8, 0.2, 0.2, 0.2, 0.2)
+    assert only(made({"val_loss": spike}), Kind.oscillation).epoch == 7
     ripples = (1.2, 0.4, 0.42, 0.4, 0.43, 0.4, 0.42, 0.4, 0.42, 0.4)
     assert kinds(made({"val_loss": ripples})) == set()
+    down_and_up = (1.2, 0.6, 0.4, 0.3, 0.25, 0.25, 0.3, 0.4, 0.6, 0.8)
+    assert Kind.oscillation not in kinds(made({"val_loss": down_and_up}))
 
 
 def test_exploding_gradients_are_large_or_grow_on_their_way_back() -> None:
