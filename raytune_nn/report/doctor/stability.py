@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 from raytune_nn.report.doctor.actions import lower_rate
 from raytune_nn.report.doctor.finding import Finding, Kind
@@ -92,9 +92,10 @@ def oscillates(signals: Signals) -> Finding | None:
 
 def _back(curve: Curve) -> list[float]:
     """How far each step goes against the way to the least value or away from it, as a share of the values there."""
-    floor, least = SWING_FLOOR * abs(curve[0]), curve.index(min(curve))
-    found = []
-    for place, (before, after) in enumerate(pairwise(curve)):
-        step = (after - before) / ((abs(before) + abs(after)) / 2 + floor or 1.0)
-        found.append(max(0.0, step if place < least else -step))
-    return found
+    import numpy as np  # long curves are many; not at every start
+
+    values = np.asarray(curve)
+    heights = (np.abs(values[:-1]) + np.abs(values[1:])) / 2 + SWING_FLOOR * abs(curve[0])
+    steps = np.diff(values) / np.where(heights > 0, heights, 1.0)
+    least = int(values.argmin())
+    return [*np.maximum(steps[:least], 0.0).tolist(), *np.maximum(-steps[least:], 0.0).tolist()]
