@@ -74,17 +74,20 @@ def _diverged(signals: Signals, place: int, evidence: str) -> Finding:
 
 
 def oscillates(signals: Signals) -> Finding | None:
-    """Oscillation: the validation loss goes back and forth, instead of down, or down and then up."""
-    curve = signals.validation
-    if curve is None or len(curve) < LEAST_REPORTS or not all(map(math.isfinite, curve)):
+    """Oscillation: the losses go back and forth, instead of down, or down and then up."""
+    known = {"validation loss": signals.validation, "training loss": signals.training}
+    curves = {name: curve for name, curve in known.items() if curve and all(map(math.isfinite, curve))}
+    if not curves or min(map(len, curves.values())) < LEAST_REPORTS:
         return None
-    back = _back(curve)
-    share = sum(back) / len(back)
-    if share < BACK_AND_FORTH:
+    backs = {name: _back(curve) for name, curve in curves.items()}
+    back = [sum(steps) for steps in zip(*backs.values(), strict=True)]
+    if sum(back) < BACK_AND_FORTH * len(back):
         return None
     history, largest = signals.history, back.index(max(back))
+    shares = ", ".join(f"{name} by {100 * sum(steps) / len(steps):.0f}%" for name, steps in backs.items())
+    name, curve = next(iter(curves.items()))
     shown = ", ".join(number(value) for value in curve[max(0, largest - 1) : largest + 3])
-    evidence = f"validation loss went back and forth by {100 * share:.0f}% a report, as in {shown}"
+    evidence = f"back and forth a report: {shares}; {name} {shown}"
     source = "Smith 2018, A disciplined approach to neural network hyper-parameters, section 4.1"
     first = next(place for place, step in enumerate(back) if step >= BACK_AND_FORTH)
     return Finding(Kind.oscillation, history.epochs[first + 1], evidence, lower_rate(history, 3), source)
@@ -94,8 +97,8 @@ def _back(curve: Curve) -> list[float]:
     """How far each step goes against the way to the least value or away from it, as a share of the values there."""
     import numpy as np  # long curves are many; not at every start
 
-    values = np.asarray(curve)
-    heights = (np.abs(values[:-1]) + np.abs(values[1:])) / 2 + SWING_FLOOR * abs(curve[0])
+    values = np.asarray(curve) / 4  # the unit does not matter, and so nothing overflows
+    heights = (np.abs(values[:-1]) + np.abs(values[1:])) / 2 + SWING_FLOOR * abs(values[0])
     steps = np.diff(values) / np.where(heights > 0, heights, 1.0)
     least = int(values.argmin())
     return [*np.maximum(steps[:least], 0.0).tolist(), *np.maximum(-steps[least:], 0.0).tolist()]

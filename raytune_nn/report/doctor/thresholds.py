@@ -27,8 +27,8 @@ HIGH = 0.3  # while it is still above this share of its first
 BLOWN_UP = 2.0  # training loss / its least before, and
 BACK_UP = 0.5  # it is above this share of its first: diverged
 WORSE_THAN_CHANCE = 3.0  # training loss / cross entropy of answers at random: diverged
-BACK_AND_FORTH = 0.045  # of the validation loss, a report: oscillation; where it is small, in units of
-SWING_FLOOR = 0.04  # of its first value more
+BACK_AND_FORTH = 0.06  # of training and validation loss together, a report: oscillation; of a loss that is small, in
+SWING_FLOOR = 0.04  # units of this share of its first value more
 
 EXPLODED = 30.0  # gradient norm, in units of the loss where that is above 1
 GROWING = 30.0  # gradient norm of a group / that of the last one, and

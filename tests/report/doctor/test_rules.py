@@ -149,7 +149,9 @@ def test_oscillation_goes_back_and_forth() -> None:
     swings = (1.2, 0.4, 0.7, 0.3, 0.6, 0.3, 0.7, 0.4, 0.6, 0.3)
     finding = only(made({"val_loss": swings}), Kind.oscillation)
     assert (finding.epoch, finding.action) == (3, "optimizer.lr=0.001")
-    assert finding.evidence == "validation loss went back and forth by 25% a report, as in 0.3, 0.6, 0.3, 0.7"
+    assert finding.evidence == (
+        "back and forth a report: validation loss by 25%, training loss by 0%; validation loss 0.3, 0.6, 0.3, 0.7"
+    )
     spike = (1.2, 0.6, 0.4, 0.3, 0.2, 0.8, 0.2, 0.2, 0.2, 0.2)
     assert only(made({"val_loss": spike}), Kind.oscillation).epoch == 7
     ripples = (1.2, 0.4, 0.42, 0.4, 0.43, 0.4, 0.42, 0.4, 0.42, 0.4)
