@@ -1,6 +1,6 @@
 """How often the doctor is right: trainings with one fault each, healthy ones, and what its probes cost.
 
-    .venv/bin/python scripts/bench/doctor.py [--seeds 10] [--first-seed 21] [--recipe-seeds 2]
+    .venv/bin/python scripts/bench/doctor.py [--seeds 20] [--first-seed 21] [--recipe-seeds 2]
         [--kinds "few rows,healthy"] [--studies 10] [--epochs 500]
 
 Prints Markdown tables. The faults, and what else may rightly be said of each, stand in ``doctor_kinds.py``. The rules'
@@ -54,7 +54,7 @@ class Said:
 def main() -> None:
     """Trains, diagnoses, times, and prints."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=10, help="of each fault and network; 0: none")
+    parser.add_argument("--seeds", type=int, default=20, help="of each fault and network; 0: none")
     parser.add_argument("--first-seed", type=int, default=21, help="those before it were seen when rules were made")
     parser.add_argument("--recipe-seeds", type=int, default=2, help="of each recipe; 0: none")
     parser.add_argument("--kinds", default=",".join(FAULTS), help="faults, by their names")
@@ -68,7 +68,7 @@ def main() -> None:
         )
         parts += [kinds_table(said), faults_table(said), healthy_table(said, "network", "Healthy trainings")]
     if options.recipe_seeds:
-        said = diagnosed(recipe_jobs(options.recipe_seeds))
+        said = diagnosed(recipe_jobs(range(options.first_seed, options.first_seed + options.recipe_seeds)))
         parts.append(healthy_table(said, "recipe", "The recipes' own trainings"))
     if options.studies:
         parts.append(doctor_studies.table(options.studies, AIM, MOST_ALARMS))
@@ -87,7 +87,7 @@ def fault_jobs(faults: Sequence[str], seeds: Sequence[int]) -> list[Job]:
     ]
 
 
-def recipe_jobs(seeds: int) -> list[Job]:
+def recipe_jobs(seeds: Sequence[int]) -> list[Job]:
     """The recipes as they come, with probes; those whose data are there."""
     jobs = []
     for name, files in {**{name: recipe.files for name, recipe in RECIPES.items()}, **_OWN}.items():
@@ -95,7 +95,7 @@ def recipe_jobs(seeds: int) -> list[Job]:
             data = [f"{key}={SHARED / 'data' / file}" for key, file in files.items()]
             more = RECIPES[name].overrides if name in RECIPES else ()
             typed = (f"+experiment={name}", *data, *more, *_CHANGES.get(name, ("callbacks=probes",)))
-            jobs += [Job(name, "healthy", seed, typed) for seed in range(seeds)]
+            jobs += [Job(name, "healthy", seed, typed) for seed in seeds]
     return jobs
 
 

@@ -8,10 +8,11 @@ convolutional and the recurrent network, whose seeds until then are not measured
 * at seeds 1 to 6: small weights in the recurrent network ("deep sigmoid") grew within two epochs at its usual rate, so
   that nothing vanished, and have a low rate now; at ten times its rate ("high rate") its loss mostly did not swing, so
   that it has momentum and small batches now; and a gradient that dead units cut off is not called a vanishing one;
-* at seeds 1 to 10: probes look at one batch in 50, not in 25; and oscillation's rule, which counted turns and missed a
+* at seeds 1 to 20: probes look at one batch in 50, not in 25; and oscillation's rule, which counted turns and missed a
   third of "high rate" (of the perceptron too), adds up what the losses go back. Its first threshold, of the validation
   loss alone and set on ten seeds of the perceptron, gave two false alarms in ten of its healthy trainings at seeds 11
-  to 20; it is of both losses and set on thirty now.
+  to 20; it is of both losses and set on thirty now. One spike counts for little since a recipe had one
+  (``MOST_AT_ONCE``).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Command:
 def benches(quick: bool) -> dict[str, list[Command]]:
     """All of them, by the name of their section, in its order."""
     repeats, starts, trials, short = (2, 3, 2000, 3) if quick else (3, 5, 10_000, 5)
-    seeds = 2 if quick else 10
+    seeds = 2 if quick else 20
     return {
         "overhead": [Command(f"overhead.py --repeats {repeats}", 6 * repeats)],
         "startup": [Command(f"startup.py --repeats {starts}", starts / 2)],
@@ -57,7 +57,7 @@ def benches(quick: bool) -> dict[str, list[Command]]:
         "watching": [Command("watching.py", 2)],
         "forecast": [Command("forecast.py", 28, needs=SHARED / "data")],
         "doctor": [
-            Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --epochs 0", 1.5 * seeds),
+            Command(f"doctor.py --seeds {seeds} --recipe-seeds 0 --studies 0 --epochs 0", seeds),
             Command("doctor.py --seeds 0 --studies 0 --epochs 0", 5, needs=SHARED / "data"),
             Command("doctor.py --seeds 0 --recipe-seeds 0 --epochs 0", 3),
             Command(f"doctor.py --seeds 0 --recipe-seeds 0 --studies 0 --epochs {100 * short}", 3),

@@ -14,6 +14,7 @@ from raytune_nn.report.doctor.thresholds import (
     BLOWN_UP,
     FEW_REPORTS,
     LEAST_REPORTS,
+    MOST_AT_ONCE,
     SWING_FLOOR,
     WEAK_SCORE,
     WORSE_THAN_CHANCE,
@@ -81,7 +82,7 @@ def oscillates(signals: Signals) -> Finding | None:
         return None
     backs = {name: _back(curve) for name, curve in curves.items()}
     back = [sum(steps) for steps in zip(*backs.values(), strict=True)]
-    if sum(back) < BACK_AND_FORTH * len(back):
+    if sum(min(step, MOST_AT_ONCE) for step in back) < BACK_AND_FORTH * len(back):
         return None
     history, largest = signals.history, back.index(max(back))
     shares = ", ".join(f"{name} by {100 * sum(steps) / len(steps):.0f}%" for name, steps in backs.items())

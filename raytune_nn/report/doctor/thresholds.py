@@ -27,8 +27,9 @@ HIGH = 0.3  # while it is still above this share of its first
 BLOWN_UP = 2.0  # training loss / its least before, and
 BACK_UP = 0.5  # it is above this share of its first: diverged
 WORSE_THAN_CHANCE = 3.0  # training loss / cross entropy of answers at random: diverged
-BACK_AND_FORTH = 0.06  # of training and validation loss together, a report: oscillation; of a loss that is small, in
-SWING_FLOOR = 0.04  # units of this share of its first value more
+BACK_AND_FORTH = 0.06  # of training and validation loss together, a report: oscillation;
+MOST_AT_ONCE = 0.4  # that counts: a spike that was overcome is none
+SWING_FLOOR = 0.04  # of its first value: added to a loss, for what is small swings by itself
 
 EXPLODED = 30.0  # gradient norm, in units of the loss where that is above 1
 GROWING = 30.0  # gradient norm of a group / that of the last one, and
