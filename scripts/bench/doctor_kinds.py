@@ -12,7 +12,9 @@ convolutional and the recurrent network, whose seeds until then are not measured
   third of "high rate" (of the perceptron too), adds up what the losses go back. Its first threshold, of the validation
   loss alone and set on ten seeds of the perceptron, gave two false alarms in ten of its healthy trainings at seeds 11
   to 20; it is of both losses and set on thirty now. One spike counts for little since a recipe had one
-  (``MOST_AT_ONCE``).
+  (``MOST_AT_ONCE``);
+* at seeds 21 to 40, where recall and precision of oscillation were 0.85 and 0.89: training losses near 0 that jump no
+  longer make one by themselves. In 40 seeds of "few rows" of the convolutional network they had made 13.
 """
 
 from __future__ import annotations

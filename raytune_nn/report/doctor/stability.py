@@ -75,15 +75,19 @@ def _diverged(signals: Signals, place: int, evidence: str) -> Finding:
 
 
 def oscillates(signals: Signals) -> Finding | None:
-    """Oscillation: the losses go back and forth, instead of down, or down and then up."""
+    """Oscillation: the losses go back and forth, instead of down, or down and then up.
+
+    A third of that at least is the validation loss: a training loss that is nearly 0 jumps for a single batch.
+    """
     known = {"validation loss": signals.validation, "training loss": signals.training}
     curves = {name: curve for name, curve in known.items() if curve and all(map(math.isfinite, curve))}
     if not curves or min(map(len, curves.values())) < LEAST_REPORTS:
         return None
     backs = {name: _back(curve) for name, curve in curves.items()}
     back = [sum(steps) for steps in zip(*backs.values(), strict=True)]
-    if sum(min(step, MOST_AT_ONCE) for step in back) < BACK_AND_FORTH * len(back):
-        return None
+    for steps, least in ((back, BACK_AND_FORTH), (next(iter(backs.values())), BACK_AND_FORTH / 3)):
+        if sum(min(step, MOST_AT_ONCE) for step in steps) < least * len(steps):
+            return None
     history, largest = signals.history, back.index(max(back))
     shares = ", ".join(f"{name} by {100 * sum(steps) / len(steps):.0f}%" for name, steps in backs.items())
     name, curve = next(iter(curves.items()))

@@ -160,6 +160,9 @@ def test_oscillation_goes_back_and_forth() -> None:
     assert kinds(made({"val_loss": ripples})) == set()
     down_and_up = (1.2, 0.6, 0.4, 0.3, 0.25, 0.25, 0.3, 0.4, 0.6, 0.8)
     assert Kind.oscillation not in kinds(made({"val_loss": down_and_up}))
+    jumps = (2.0, 0.4, 0.04, 0.09, 0.03, 0.08, 0.02, 0.06, 0.01, 0.06)
+    calm = (2.0, 1.2, 0.9, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8)
+    assert Kind.oscillation not in kinds(made({"train_loss": jumps, "val_loss": calm})), "one batch each"
 
 
 def test_exploding_gradients_are_large_or_grow_on_their_way_back() -> None:

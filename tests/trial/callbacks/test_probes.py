@@ -34,6 +34,38 @@ def probed(module: Net, rows: int = 8, every: int = 1, **trainer: Any) -> Report
     return reports
 
 
+@pytest.mark.parametrize("kind", [Net, Manual])
+def test_norm_and_ratio_are_those_of_the_step(kind: type[Net]) -> None:
+    module = kind(nn.Linear(2, 1, bias=False))
+    with torch.no_grad():
+        module.net.weight.copy_(torch.tensor([[3.0, 4.0]]))  # type: ignore[operator]
+    x, y = line(4)
+    slope = 2 * ((x @ torch.tensor([[3.0], [4.0]]) - y) * x).mean(0)  # of the mean square, by hand
+    (report,) = probed(module, rows=4)
+    assert report.metrics["probe/grad_norm/1"] == pytest.approx(float(slope.norm()), rel=1e-3)
+    assert report.metrics["probe/update_ratio/1"] == pytest.approx(0.1 * float(slope.norm()) / 5, rel=1e-3)
+    assert "probe/dead/1" not in report.metrics, "it has no hidden unit"
+
+
+def test_a_report_has_the_mean_of_the_steps_looked_at() -> None:
+    module = Net(nn.Linear(2, 1))
+    (report,) = probed(module, rows=8)
+    norms = [torch.cat([w.flatten() for w in grads if w is not None]).norm() for grads in module.gradients]
+    assert len(norms) == 2
+    assert report.metrics["probe/grad_norm/1"] == pytest.approx(float(sum(norms)) / 2, rel=1e-3)
+
+
+def test_where_no_step_was_looked_at_the_last_values_stay() -> None:
+    first, second, third = probed(Net(deep()), every=4, max_epochs=3)  # steps 1 and 5, counted from 0
+    probes = [_probes(report.metrics) for report in (first, second, third)]
+    assert len(probes[0]) == 5
+    assert probes[0] == probes[1] != probes[2]
+
+
+def _probes(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if name.startswith(PROBES)}
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [(Net, {}), (Net, {"gradient_clip_val": 0.1}), (Net, {"accumulate_grad_batches": 3}), (Manual, {})],
