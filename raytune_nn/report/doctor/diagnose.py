@@ -25,6 +25,7 @@ BY_CURVES: tuple[tuple[Rule, ...], ...] = (  # of each group the first that hold
     (plateaus,),
 )
 BY_PROBES: tuple[Rule, ...] = (explode, vanish, die)
+TOO_FAST = (Kind.divergence, Kind.oscillation, Kind.exploding_gradients)  # a lower rate mends them
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,21 @@ def diagnose_study(histories: Iterable[History], space: Space | None) -> StudyFi
     looked = list(histories)
     signals = {history.id: Signals(history) for history in looked}
     trials = {id: _found(of_trial) for id, of_trial in signals.items()}
+    counts = _counts(trials)
+    lowered = {_key(count.action) for count in counts if count.kind in TOO_FAST}
     study = [] if space is None else pressed(looked, space)
+    study = [finding for finding in study if _key(finding.action) not in lowered]  # to raise it as well helps nobody
     cannot = []
     if space is None or space.is_empty:
         cannot.append(Unseen((Kind.bound,), "there is no search space"))
     elif not enough(looked):
         cannot.append(Unseen((Kind.bound,), "too few trials have a value", "budget.num_trials=16"))
     blind = {id: unseen(of_trial) for id, of_trial in signals.items()}
-    return StudyFindings(trials, blind, _counts(trials), study, cannot)
+    return StudyFindings(trials, blind, counts, study, cannot)
+
+
+def _key(action: str) -> str:
+    return action.partition("=")[0]
 
 
 def _counts(trials: Mapping[str, Sequence[Finding]]) -> list[Count]:

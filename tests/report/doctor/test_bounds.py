@@ -39,6 +39,15 @@ def test_the_best_rates_are_the_highest() -> None:
     assert finding.evidence.startswith("8 of the 8 best trials are near optimizer.lr high=0.01: 0.00")
 
 
+def test_a_bound_that_trainings_ask_to_lower_is_not_raised() -> None:
+    histories, space = trials(LR, lambda params: params["optimizer.lr"]), parse_space(LR)
+    assert [finding.kind for finding in diagnose_study(histories, space).study] == [Kind.bound]
+    swings = {"val_loss": (1.2, 0.4, 0.7, 0.3, 0.6, 0.3, 0.7, 0.4, 0.6, 0.3)}
+    found = diagnose_study([*histories, made(swings, {"search_space": LR}, {"optimizer.lr": 9e-3}, id="fast")], space)
+    assert [count.action for count in found.counts] == ["search_space.optimizer.lr.high=0.001"]
+    assert found.study == []
+
+
 def test_the_best_rates_are_the_lowest() -> None:
     histories = trials(LR, lambda params: 1 - params["optimizer.lr"], count=200)
     assert actions(LR, histories) == ["search_space.optimizer.lr.low=1e-05"]

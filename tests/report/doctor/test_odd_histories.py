@@ -83,4 +83,4 @@ def test_bounds_are_asked_of_odd_values(values: list[float], reports: int) -> No
     ]  # fmt: skip
     found = diagnose_study(trials, Space({"optimizer.lr": LogUniform(1e-4, 1e-1)}))
     known = sum(map(math.isfinite, values))
-    assert bool(found.study) == (known >= 6), "all trials are at the bound"
+    assert bool(found.study) == (known == len(values)), "all trials are at the bound; one that diverged has a say"
