@@ -184,6 +184,7 @@ def test_the_driver_starts_without_the_heavy_libraries(tmp_path: Path) -> None:
     assert "study.resume=must wants a study that exists" in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_plan_in_a_process_of_its_own(tmp_path: Path) -> None:
     ran = python("-m", "raytune_nn", "+search=asha", "mode=plan", cwd=tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -191,6 +192,7 @@ def test_a_plan_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_read_enough_is_no_fault(here: Path) -> None:
     command = f"{sys.executable} -m raytune_nn mode=plan +search=random | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=here)

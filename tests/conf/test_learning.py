@@ -30,6 +30,7 @@ PAIRS = [
     *((model, data) for model in ("recurrent", "transformer") for data in ("text", "frames")),
     ("audio_cnn", "audio"),
 ]
+SLOW = (("recurrent", "text"), ("recurrent", "frames"), ("cnn", "digits"))
 STEPS = 40
 
 
@@ -43,7 +44,10 @@ class Losses(list[float], Callback):
 
 
 @pytest.mark.usefixtures("at_files")
-@pytest.mark.parametrize(("model", "data"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+@pytest.mark.parametrize(
+    ("model", "data"),
+    [pytest.param(*pair, id="-".join(pair), marks=[pytest.mark.slow] if pair in SLOW else []) for pair in PAIRS],
+)
 def test_its_loss_falls(model: str, data: str) -> None:
     steps = FEATURES if data == "frames" else ()
     length = (LENGTH,) if (model, data) == ("transformer", "frames") else ()

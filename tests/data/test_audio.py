@@ -184,6 +184,7 @@ def test_one_class_is_refused(tmp_path: Path) -> None:
         ready(str(tmp_path / "s"))
 
 
+@pytest.mark.slow
 def test_spoken_digits() -> None:
     data = ready(shared_data("fsdd/recordings.zip"), num_mels=40)
     x, y = batch(data.val_dataloader())

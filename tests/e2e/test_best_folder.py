@@ -37,6 +37,7 @@ def test_the_readmes_snippet_predicts_in_plain_pytorch(place: Place) -> None:
     assert float(printed[1]) > 0.9
 
 
+@pytest.mark.slow
 def test_the_winner_is_trained_once_more_with_equal_metrics(place: Place, tmp_path: Path) -> None:
     best = summary(place.study())["best"]
     ran = place.run("--config-dir", "studies/first/best")
@@ -47,6 +48,7 @@ def test_the_winner_is_trained_once_more_with_equal_metrics(place: Place, tmp_pa
     shutil.rmtree(again)
 
 
+@pytest.mark.slow
 def test_the_winner_is_trained_elsewhere_under_the_same_name(place: Place, tmp_path: Path) -> None:
     with new_place(tmp_path) as elsewhere:
         shutil.copytree(place.study() / "best", tmp_path / "winner")

@@ -37,6 +37,7 @@ def place(scripted: Scripted) -> Place:
     return scripted.place
 
 
+@pytest.mark.slow
 def test_a_study_whose_trials_all_raise_says_why(scripted: Scripted, place: Place) -> None:
     ran = scripted.run("raise", *SEARCH)
     assert ran.code == 3

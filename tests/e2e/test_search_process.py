@@ -143,6 +143,7 @@ def test_the_report_is_made_from_the_journal_alone(copy: Place) -> None:
     assert "val_acc" in ran.out
 
 
+@pytest.mark.slow
 def test_the_winner_is_reproduced_and_nothing_is_touched(study: Study) -> None:
     files = {path: path.stat().st_mtime_ns for path in study.folder.rglob("*")}
     ran = study.place.run("mode=reproduce", "study.name=first")

@@ -55,6 +55,7 @@ def _copied(place: Place, path: Path) -> Path:
     return place.work / path.relative_to(PROJECT)
 
 
+@pytest.mark.slow
 def test_with_the_optimizer_of_the_configuration(place: Place) -> None:
     ran = tune(place, "configured", "optimizer=sgd", "optimizer.lr=0.0625")
     check_the_study(place, "configured")

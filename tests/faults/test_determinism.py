@@ -65,6 +65,7 @@ def check_equal(tmp_path: Path, command: tuple[str, ...], *slots: int) -> None:
         assert table == found[0][2]
 
 
+@pytest.mark.slow
 def test_random_search_comes_to_the_same_bits_on_one_slot_and_on_three(tmp_path: Path) -> None:
     check_equal(tmp_path, RANDOM, 1, 3)
 

@@ -40,6 +40,7 @@ def fuzz(examples: int) -> settings:
 
 @fuzz(1)
 @given(line=of_a_process)
+@pytest.mark.slow
 def test_one_command(place: Place, line: list[str]) -> None:
     check(place, line)
 

@@ -24,6 +24,7 @@ def silence(study: Ended, trial: str) -> float:
     return float(given_up - heard[-1])
 
 
+@pytest.mark.slow
 def test_lost_and_hung_trials_are_tried_again_and_others_train_on(here: Path, ray_cluster: str) -> None:
     """One process is stopped, as a debugger or a batch system does; one training waits for ever; one is killed."""
     does = {0.1: "freeze_once", 0.2: "train", 0.3: "sleep_once", 0.4: "killed_once", 0.5: "divide_once", 0.6: "long"}

@@ -138,6 +138,7 @@ def places(tmp_path: Path) -> Iterator[tuple[Place, Place]]:
         yield killed, uncut
 
 
+@pytest.mark.slow
 def test_a_killed_driver_leaves_nothing_running_and_loses_nothing(places: tuple[Place, Place]) -> None:
     """First with slots that are stopped and cannot see it, then without its reaper."""
     place, uncut = places

@@ -41,7 +41,7 @@ def but_for_seconds(table: list[dict[str, str]]) -> list[dict[str, str]]:
 @pytest.mark.parametrize(
     ("command", "after", "number"),
     [
-        (RANDOM, 20, signal.SIGTERM),
+        pytest.param(RANDOM, 20, signal.SIGTERM, marks=pytest.mark.slow),
         pytest.param(ASHA, 4, signal.SIGINT, marks=pytest.mark.slow),
         pytest.param(ASHA, 40, signal.SIGHUP, marks=pytest.mark.slow),
     ],

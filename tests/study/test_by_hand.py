@@ -186,6 +186,7 @@ def recording(name: str) -> tuple[Calls, Any]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(sorted(ALL)), st.lists(st.integers(1, 12), min_size=1, max_size=5))
+@pytest.mark.slow
 def test_a_resumed_study_replays_what_was_stopped_and_comes_to_its_end(
     seed: int, name: str, lengths: list[int]
 ) -> None:

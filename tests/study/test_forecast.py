@@ -78,8 +78,9 @@ def test_what_ends_a_study_first() -> None:
     assert foretold(most=3).epochs[1] == 81
 
 
-def test_a_study_too_large_to_simulate_is_told_from_a_part() -> None:
-    large, small = foretold(trials=100_000), foretold(trials=1_000)
+def test_a_study_too_large_to_simulate_is_told_from_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("raytune_nn.study.forecast.MOST_REPORTS", 10_000)
+    large, small = foretold(trials=10_000), foretold(trials=100)
     assert large.epochs[1] == pytest.approx(100 * small.epochs[1])
 
 

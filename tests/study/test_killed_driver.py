@@ -6,6 +6,7 @@ import shutil
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from hand_study import Heard, conduct, make_plan, report, start
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,6 +84,7 @@ def _of_running(calls: list[Call]) -> list[Call]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(STUDIES), st.floats(0, 1), st.sampled_from(CHECKPOINTS), st.booleans())
+@pytest.mark.slow
 def test_the_rest_of_the_calls_gets_the_answers_it_got(
     seed: int, study: tuple[str, Objective], part: float, checkpoints: dict[str, Any], damages: bool
 ) -> None:

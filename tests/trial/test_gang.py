@@ -49,6 +49,7 @@ def test_workers_are_reused_also_after_an_exception_of_one(study: Run, here: Pat
     until_gone(*used[0]["0"], *used[0]["1"])
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_ends_the_gang_and_the_trial_is_tried_again(study: Run, here: Path) -> None:
     safe = ("failures.max_retries=1", "checkpoints.every_minutes=1e-6")
     ended = study("a", "budget.max_epochs=2", *safe, does={0.1: "die 1", 0.2: "die 0"})
