@@ -12,7 +12,7 @@ from functools import cache
 from doctor_kinds import FAULTS, NETWORKS
 from timings import judged
 
-from raytune_nn.report.doctor.bounds import pressed
+from raytune_nn.report.doctor.diagnose import diagnose_study
 from raytune_nn.report.doctor.history import History
 from raytune_nn.space.domains import LogUniform
 from raytune_nn.space.space import Space
@@ -37,7 +37,7 @@ def table(studies: int, aim: float, most_alarms: float) -> str:
         for name in RANGES:
             pool = _pool(network, name)
             drawn = [random.Random(number).sample(pool, TRIALS) for number in range(studies)]
-            counts[name].append(sum(bool(pressed(study, _space(network, name))) for study in drawn))
+            counts[name].append(sum(bool(diagnose_study(study, _space(network, name)).study) for study in drawn))
         lines.append(f"| {network} | {' | '.join(f'{counts[name][-1]}/{studies}' for name in RANGES)} |")
     low, wide = (sum(found) / (studies * len(NETWORKS)) for found in counts.values())
     lines.append(f"| all | {judged(f'{low:.2f}', low >= aim)} | {judged(f'{wide:.2f}', wide <= most_alarms)} |")
