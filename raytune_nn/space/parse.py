@@ -110,6 +110,9 @@ def _is_distribution(node: Mapping[str, Any]) -> bool:
 def _check_text(key: object, where: str) -> None:
     if not isinstance(key, str) or not key:
         raise SpaceError(f"the keys of {where} must be texts", shown(key), f'"{key}" in quotes, in the file')
+    if not key.isprintable():  # no message could name what is below it
+        rule = f"the keys of {where} must be texts of printable characters"
+        raise SpaceError(rule, shown(key), f"{''.join(filter(str.isprintable, key)) or 'a name'}: …, in the file")
 
 
 def _check_no_bounds(node: Mapping[str, Any], where: str) -> None:

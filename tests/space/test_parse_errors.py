@@ -132,6 +132,10 @@ FILES: list[tuple[str, str, str, str]] = [
      '""', '"" in quotes, in the file'),
     ("{optimizer: {choose: {no: }}}", f"the keys of {GROUP} must be texts",
      "false", '"False" in quotes, in the file'),
+    ('{net: {"wid\\nth": }}', "the keys of search_space.net must be texts of printable characters",
+     '"wid\\nth"', "width: …, in the file"),
+    ('{"\\e[2J": }', "the keys of search_space must be texts of printable characters",
+     '"\\u001b[2J"', "[2J: …, in the file"),
     ("[1]", "search_space must be a mapping", "[1]", "search_space={}"),
 ]  # fmt: skip
 
