@@ -16,7 +16,7 @@ from unittest import mock
 from raytune_nn.cluster.fork_server import fork_server
 from raytune_nn.cluster.private_folder import RAYS, private_folder
 from raytune_nn.cluster.resources import Capacity
-from raytune_nn.cluster.undisturbed import end_ray, undisturbed
+from raytune_nn.cluster.undisturbed import end_ray, import_ray, undisturbed
 from raytune_nn.errors import UnusableError
 
 ENVIRONMENT = {  # read when ray is imported: nothing may import it before
@@ -64,6 +64,7 @@ def local_cluster(capacity: Capacity, verbose: int, preload: Sequence[str] = ())
 
 @contextlib.contextmanager
 def _ray(capacity: Capacity, folder: str, quiet: bool, forks: bool) -> Iterator[None]:
+    import_ray()
     import ray
 
     importing = threading.Thread(target=import_tune)  # takes a second that ray.init spends waiting

@@ -12,6 +12,7 @@ from typing import Any
 
 from raytune_nn.cluster.access import AUTO, check_address, check_exposed, has_token, split_address
 from raytune_nn.cluster.connect import ENVIRONMENT, on_loopback
+from raytune_nn.cluster.undisturbed import import_ray
 from raytune_nn.errors import UnusableError
 
 ANSWER_SECONDS = 5.0  # in which a head answers; Ray itself would try for minutes
@@ -49,6 +50,7 @@ def find_cluster(address: str) -> RunningCluster:
         check_exposed(address, token)
         _check_open(address)
     os.environ.update(ENVIRONMENT, RAY_AUTH_MODE="token" if token else "disabled")
+    import_ray()
     if address == AUTO:
         address = _found_here()
         check_exposed(address, token)

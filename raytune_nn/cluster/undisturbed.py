@@ -1,4 +1,4 @@
-"""Ray starts undisturbed by signals, and ends so: one that comes meanwhile is heard afterwards.
+"""Ray is imported and starts undisturbed by signals, and ends so: one that comes meanwhile is heard afterwards.
 
 A start that is broken off leaves processes behind that nobody knows of; and Ray answers a SIGTERM on its own, with a
 trace of its stack. So the signals wait, in this thread and in those that Ray starts, but not in Ray's processes.
@@ -14,7 +14,23 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-WAITING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # that end a command
+
+
+@contextlib.contextmanager
+def signals_wait() -> Iterator[None]:
+    """While inside, signals wait for this thread; for those that are started here they always do."""
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def import_ray() -> None:
+    """While signals wait: of half an import, what Ray does when Python ends fails, with a trace of its stack."""
+    with signals_wait():
+        import ray  # noqa: F401
 
 
 @contextlib.contextmanager
@@ -26,16 +42,15 @@ def undisturbed() -> Iterator[None]:
     """
     from ray._private import services, utils
 
-    handlers = {number: signal.getsignal(number) for number in WAITING}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     start = functools.partial(_start_apart, services.ConsolePopen)
-    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, WAITING)
-    try:
-        with mock.patch.object(services, "ConsolePopen", start), mock.patch.object(utils, "set_sigterm_handler"):
-            yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)  # Ray's C++ answers SIGTERM from here on, unless Python sets this again
-        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+    with signals_wait():
+        try:
+            with mock.patch.object(services, "ConsolePopen", start), mock.patch.object(utils, "set_sigterm_handler"):
+                yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)  # Ray's C++ answers SIGTERM from here on, unless Python sets this again
 
 
 def end_ray() -> None:
@@ -63,7 +78,7 @@ def _start_apart(
     popen: Callable[..., subprocess.Popen[bytes]], *arguments: Any, preexec_fn: Callable[[], None], **keywords: Any
 ) -> subprocess.Popen[bytes]:
     def in_child() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         preexec_fn()
 
     return popen(*arguments, preexec_fn=in_child, start_new_session=True, **keywords)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from raytune_nn.cluster.undisturbed import SIGNALS
 from raytune_nn.study.background import in_background
 
 ENDS_EARLY = """
@@ -33,6 +35,12 @@ def test_its_error_is_that_of_who_asks() -> None:
 
     with pytest.raises(OSError, match="no such share"):
         in_background(fails, "fails").result(10)
+
+
+def test_signals_are_not_for_its_thread() -> None:
+    """It would take those that wait for the main one while Ray starts."""
+    assert in_background(lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()), "hears").result(10) >= set(SIGNALS)
+    assert not set(SIGNALS) & signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_a_process_ends_without_it() -> None:
