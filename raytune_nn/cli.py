@@ -98,7 +98,9 @@ def _compose_and_run(arguments: Sequence[str], signals: Signals) -> StudyFolder 
 
     def task(config: DictConfig) -> None:
         try:
-            folder.append(run_mode(read_composed(config, arguments), signals))
+            composed = read_composed(config, arguments)
+            signals.check()
+            folder.append(run_mode(composed, signals))
         except BaseException as error:  # past Hydra, which would print it and exit 1
             failure.append(error)
 

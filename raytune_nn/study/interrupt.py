@@ -87,8 +87,22 @@ class Signals:
         if made_of_it and self.came and not self._opens:
             raise KeyboardInterrupt from error
 
+    def check(self) -> None:
+        """Of what runs meanwhile, some swallow what a signal raises, as OmegaConf does, and go on with half of it.
+
+        Raises:
+            KeyboardInterrupt: A signal came.
+        """
+        if self.came:
+            raise KeyboardInterrupt
+
     def opening(self) -> None:
-        """A study is about to be opened: from here on nothing is left half made."""
+        """A study is about to be opened: from here on nothing is left half made.
+
+        Raises:
+            KeyboardInterrupt: As `check`.
+        """
+        self.check()
         self._opens = True
 
     @contextmanager
@@ -125,8 +139,7 @@ class Signals:
         """
         self._dispensable = True
         try:
-            if self.came:
-                raise KeyboardInterrupt
+            self.check()
             yield
         finally:
             self._dispensable = False

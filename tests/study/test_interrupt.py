@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -147,6 +148,17 @@ def test_what_a_signal_raises_is_raised_again_where_python_ignores_it(
     assert time.monotonic() - began < 20
     assert conductor.ending == "interrupted"
     assert capsys.readouterr().err == ""
+
+
+def test_a_study_is_not_opened_after_a_signal_whose_error_was_swallowed() -> None:
+    def opens(signals: Signals) -> None:
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signals.opening()
+
+    signals = Signals()
+    with pytest.raises(KeyboardInterrupt), signals:
+        opens(signals)
 
 
 def test_what_is_ignored_without_a_signal_is_left_to_python(monkeypatch: pytest.MonkeyPatch) -> None:
