@@ -22,7 +22,7 @@ def started(place: Place) -> set[str]:
 def test_a_study_waits_for_nodes_spreads_over_those_that_join_and_outlives_one(tmp_path: Path) -> None:
     """It begins with two, of three slots; the third trial runs beside the others once there is a node for it."""
     with cluster_and_place(tmp_path, 0, 1) as (nodes, place):
-        more = ("cluster.min_nodes=2", "cluster.max_slots=3", "budget.max_epochs=8", "failures.max_retries=0")
+        more = ("cluster.min_nodes=2", "cluster.max_slots=3", "budget.max_epochs=12", "failures.max_retries=0")
         with place.start(*command(nodes, "first", THREE, *more)) as process:
             assert process.stdout is not None
             said = [process.stdout.readline().strip() for _ in range(2)]
