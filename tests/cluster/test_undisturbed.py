@@ -25,6 +25,7 @@ class Finder:
             signal.raise_signal(signal.SIGINT)
 
 sys.meta_path.insert(0, Finder())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where these tests run in the background, it is ignored
 try:
     import_ray()
 except KeyboardInterrupt:
