@@ -30,6 +30,14 @@ FINAL_SECONDS = 0.05  # in which Python has finalised the object that swallowed 
 Say = Callable[[str], None]
 
 
+class Interruption(KeyboardInterrupt):
+    """What a signal raises.
+
+    Where a KeyboardInterrupt itself passes a text that Python executes, as one is for each named tuple, Python notes it
+    and ends by SIGINT, whatever was made of it since (CPython, pythonrun.c, run_eval_code_obj).
+    """
+
+
 class _Heard(Enum):
     signal = 0
     swallowed = 1  # what a signal raised
@@ -82,10 +90,9 @@ class Signals:
         sys.unraisablehook = self._ignore
         self._heard.put(_Heard.done)
         self._watcher.join()
-        exec("")  # or Python ends by SIGINT, if what was raised passed a text that it executed, as named tuples are
         made_of_it = isinstance(error, Exception) and not isinstance(error, InterruptedStudyError)
         if made_of_it and self.came and not self._opens:
-            raise KeyboardInterrupt from error
+            raise Interruption from error
 
     def check(self) -> None:
         """Of what runs meanwhile, some swallow what a signal raises, as OmegaConf does, and go on with half of it.
@@ -94,7 +101,7 @@ class Signals:
             KeyboardInterrupt: A signal came.
         """
         if self.came:
-            raise KeyboardInterrupt
+            raise Interruption
 
     def opening(self) -> None:
         """A study is about to be opened: from here on nothing is left half made.
@@ -153,16 +160,16 @@ class Signals:
             self._heard.put(_Heard.signal)
         if self._conductor is None:
             if self._dispensable or (not self._opens and (again or self._count == 1)):
-                raise KeyboardInterrupt
+                raise Interruption
         elif self._count == 1 and not again:
             self._conductor.interrupt(self._grace)
         elif self._count == 2:
             self._conductor.interrupt()
-            raise KeyboardInterrupt
+            raise Interruption
 
     def _ignored(self, error: sys.UnraisableHookArgs) -> None:
         """Python only prints what is raised where it finalises an object, as imports do all the time."""
-        if error.exc_type is KeyboardInterrupt and self.came:
+        if error.exc_type is Interruption:
             self._heard.put(_Heard.swallowed)
         else:
             self._ignore(error)
