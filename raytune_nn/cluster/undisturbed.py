@@ -28,7 +28,7 @@ def signals_wait() -> Iterator[None]:
 
 
 def import_ray() -> None:
-    """While signals wait: of half an import, what Ray does when Python ends fails, with a trace of its stack."""
+    """Imports Ray while signals wait: after half an import, what Ray does when Python ends fails with a traceback."""
     with signals_wait():
         import ray  # noqa: F401
 

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from raytune_nn.cluster.undisturbed import SIGNALS, signals_wait
-from raytune_nn.errors import InterruptedStudyError, RaytuneError
+from raytune_nn.errors import ConfigError, InterruptedStudyError, RaytuneError
 from raytune_nn.study.conductor import Conductor
 
 START_SECONDS = 15.0  # for ending what was started, where a study had not begun
@@ -85,17 +85,20 @@ class Signals:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        for number, handler in self._earlier.items():
-            signal.signal(number, signal.SIG_IGN if self._lasting else handler)
+        for number in self._earlier:
+            signal.signal(number, signal.SIG_IGN)
         sys.unraisablehook = self._ignore
         self._heard.put(_Heard.done)
-        self._watcher.join()
-        made_of_it = isinstance(error, Exception) and not isinstance(error, InterruptedStudyError)
-        if made_of_it and self.came and not self._opens:
+        self._watcher.join()  # until then it may raise a signal of its own
+        if not self._lasting:
+            for number, handler in self._earlier.items():
+                signal.signal(number, handler)
+        told = isinstance(error, RaytuneError) and not isinstance(error, ConfigError)  # it is what it says
+        if isinstance(error, Exception) and not told and self.came and not self._opens:
             raise Interruption from error
 
     def check(self) -> None:
-        """Of what runs meanwhile, some swallow what a signal raises, as OmegaConf does, and go on with half of it.
+        """Raises once more, where a library, such as OmegaConf, may have swallowed that and gone on with half a value.
 
         Raises:
             KeyboardInterrupt: A signal came.
