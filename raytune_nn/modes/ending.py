@@ -63,11 +63,20 @@ def show_ending(
 
 
 def _add_to_words(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, signals: Signals | None) -> None:
-    """The files of a search that has just ended, and what the doctor says of it, or of a single training."""
+    """The files of a search that has just ended, and what the doctor says of it, or of a single training.
+
+    Of a search that ended earlier, where its page is.
+    """
     if signals is not None:
         _leave_files(plan, folder, record, signals)
     elif plan.settings.search is None:
         _show_findings(_study(plan, folder, record, list(read_journal(folder.journal))))
+    else:
+        print(report_line(folder) if folder.report.exists() else _to_write(folder))
+
+
+def _to_write(folder: StudyFolder) -> str:
+    return f"{'report':<12}{report_command(folder)}"
 
 
 def _study(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, events: Sequence[Event]) -> Study:
@@ -88,7 +97,7 @@ def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, sign
     """Writes the files of a study that has ended; where that fails, the study has ended all the same."""
     if sum(segment.stat().st_size for segment in folder.journal.glob("*.jsonl")) > MOST_BYTES:
         leave_exports(folder, record, read_journal(folder.journal))
-        print(f"{'report':<12}{report_command(folder)}")
+        print(_to_write(folder))
         return
     try:
         with signals.dispensable(), no_collector():
@@ -101,7 +110,7 @@ def _leave_files(plan: StudyPlan, folder: StudyFolder, record: StudyRecord, sign
             print(report_line(folder))
             _show_findings(study)
     except KeyboardInterrupt:
-        print(f"{'report':<12}{report_command(folder)}")
+        print(_to_write(folder))
     except Exception as error:
         what = (str(error).splitlines() or [""])[0]
         print(f"raytune_nn: no {folder.report.name}: {type(error).__name__}: {what}", file=sys.stderr)

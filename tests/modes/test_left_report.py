@@ -55,10 +55,17 @@ def test_it_is_named_below_the_winner(folder: StudyFolder, capsys: pytest.Captur
     assert "Trial 0 won" in folder.report.read_text()
 
 
-def test_a_study_that_is_only_shown_again_writes_nothing(folder: StudyFolder) -> None:
+def test_a_study_that_is_only_shown_again_writes_nothing_and_names_its_page(
+    folder: StudyFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
     searched: Any = SimpleNamespace(**vars(PLAN) | {"settings": SimpleNamespace(search="random")})
-    show_ending(searched, folder, told(folder))
+    record = told(folder)
+    show_ending(searched, folder, record)
     assert not folder.report.exists()
+    assert "\nreport      python -m raytune_nn mode=report " in capsys.readouterr().out
+    folder.report.write_text("")
+    show_ending(searched, folder, record)
+    assert capsys.readouterr().out.endswith("\nreport      studies/first/report.html\n")
 
 
 def test_where_it_cannot_be_made_one_line_says_so(
